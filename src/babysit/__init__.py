@@ -1,0 +1,25 @@
+"""babysit watches a neural network train, says what is wrong, where, why and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from babysit.diagnosis import diagnose
+    from babysit.session import log, watch
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "diagnose", "log", "watch"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the public functions at first use, so that ``import babysit`` costs nothing."""
+    if name in ("watch", "log"):
+        from babysit import session
+
+        return getattr(session, name)
+    if name == "diagnose":
+        from babysit.diagnosis import diagnose
+
+        return diagnose
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

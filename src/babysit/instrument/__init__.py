@@ -1,0 +1,1 @@
+"""What watches PyTorch. Import it only once torch is there."""

@@ -1,0 +1,53 @@
+"""Whether gradients were cleared between two steps, told without reading a value.
+
+A gradient tensor carries a version that every in-place change raises. If a gradient is the
+same tensor with the same version at the next backward as after the last one, nobody cleared it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+
+from torch import Tensor
+
+class Clearing:
+    """Follows a few gradients of one optimizer from step to step."""
+
+    def __init__(self) -> None:
+        self._marks: list[tuple[weakref.ref[Tensor], int, int]] = []
+        self._was_cleared = True
+
+    def look(self) -> None:
+        """Before a backward or a step: were the gradients touched since the last mark?"""
+        for reference, identity, version in self._marks:
+            parameter = reference()
+            gradient = parameter.grad if parameter is not None else None
+            if gradient is None or id(gradient) != identity or gradient._version != version:
+                self._was_cleared = True
+
+    def mark(self, parameters: Sequence[Tensor]) -> None:
+        """After a backward or a step: remember a few gradients as they are."""
+        self._marks = []
+        if not self._was_cleared:  # else there is nothing more to find out before the step
+            graded = [p for p in parameters if p.grad is not None]
+            picks = sorted({0, len(graded) // 2, len(graded) - 1}) if graded else []
+            for parameter in (graded[index] for index in picks):
+                gradient = parameter.grad
+                assert gradient is not None
+                self._marks.append((weakref.ref(parameter), id(gradient), gradient._version))
+
+    @property
+    def is_due(self) -> bool:
+        """Whether nobody has cleared the gradients since the last step."""
+        return not self._was_cleared
+
+    def finish_step(self, parameters: Sequence[Tensor]) -> None:
+        """The optimizer has stepped: from now on a clearing is due."""
+        self._was_cleared = False
+        self.mark(parameters)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the gradients of the step at hand still hold those of the step before."""
+        return not self._was_cleared and bool(self._marks)

@@ -1,0 +1,166 @@
+"""PyTorch's loss functions, seen as they are called: evaluations, and operands of the training.
+
+Under ``no_grad`` (or with the model in eval mode and no backward to follow) a loss belongs to
+an evaluation; evaluations are told apart by the lines that call them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from babysit.instrument import sources
+from babysit.wiring import LossCall
+
+FUNCTIONS: Final = (
+    "cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div", "poisson_nll_loss",
+    "gaussian_nll_loss", "soft_margin_loss", "multi_margin_loss", "multilabel_soft_margin_loss",
+)  # fmt: skip
+MAX_EXAMPLES: Final = 2048
+
+
+@dataclass
+class Call:
+    """One observed call of a loss function."""
+
+    function: str
+    prediction: Tensor
+    target: Tensor
+    value: Tensor
+    size: int
+
+    @classmethod
+    def of(cls, function: str, args: Any, kwargs: Any, result: Any) -> Call | None:
+        prediction = args[0] if args else kwargs.get("input")
+        target = args[1] if len(args) > 1 else kwargs.get("target")
+        tensors = (prediction, target, result)
+        if not all(isinstance(tensor, Tensor) for tensor in tensors) or result.numel() == 0:
+            return None
+        size = prediction.shape[0] if prediction.dim() else 1
+        value = result.detach()
+        if value.dim():
+            value = value.mean()
+        elif kwargs.get("reduction") == "sum":
+            value = value / max(size, 1)
+        return cls(function, prediction, target, value, size)
+
+    def accuracy(self) -> Tensor | None:
+        """Share of rightly classified examples, where the loss is a classification's."""
+        scores, target = self.prediction.detach()[:MAX_EXAMPLES], self.target[:MAX_EXAMPLES]
+        if self.function in ("cross_entropy", "nll_loss") and scores.dim() >= 2:
+            wanted = target if target.dim() == scores.dim() - 1 else target.argmax(dim=1)
+            return (scores.argmax(dim=1) == wanted).float().mean()
+        if self.function.startswith("binary_") and scores.shape == target.shape:
+            border = 0.0 if self.function.endswith("logits") else 0.5
+            return ((scores > border) == (target > 0.5)).float().mean()
+        return None
+
+    def describe(self) -> LossCall:
+        """Shapes, and what the values tell, as data for the rules."""
+        place = sources.caller() or {}
+        scores = self.prediction.detach()[:MAX_EXAMPLES].float()
+        facts = {"min": scores.amin().item(), "max": scores.amax().item()}
+        if scores.dim() == 2 and scores.shape[1] > 1:
+            facts["row-sum-error"] = (scores.sum(dim=1) - 1).abs().amax().item()
+        return LossCall(
+            function=self.function,
+            prediction_shape=tuple(self.prediction.shape),
+            target_shape=tuple(self.target.shape),
+            facts=facts,
+            **place,
+        )
+
+
+@dataclass
+class Mean:
+    """A weighted mean that stays on its device until asked."""
+
+    total: Tensor | float = 0.0
+    weight: int = 0
+
+    def add(self, value: Tensor, weight: int) -> None:
+        self.total = self.total + value * weight
+        self.weight += weight
+
+    def value(self) -> float:
+        total = self.total.item() if isinstance(self.total, Tensor) else self.total
+        return float(total) / max(self.weight, 1)
+
+
+class Evaluations:
+    """Collects the losses of an evaluation until the next training step begins."""
+
+    def __init__(self) -> None:
+        self._means: dict[tuple[tuple[str, int], ...], tuple[Mean, Mean]] = {}
+        self._open: list[tuple[tuple[tuple[str, int], ...], Call]] = []
+        self._trained_on: tuple[int, tuple[int, ...]] | None = None
+        self.calls: list[LossCall] = []
+        self.on_training_data: set[str] = set()
+
+    def see(
+        self, call: Call, *, is_sampled: bool, in_eval_mode: bool, repeats_training_data: bool
+    ) -> None:
+        """Sort one call: an evaluation, the training's own loss, or a repetition of it."""
+        target = (call.target.data_ptr(), tuple(call.target.shape))
+        if not torch.is_grad_enabled():
+            if target != self._trained_on:
+                self._add(sources.call_chain(), call, repeats_training_data)
+        elif call.prediction.requires_grad:
+            if in_eval_mode:
+                self._open.append((sources.call_chain(), call))
+                del self._open[:-64]
+            else:
+                self._trained_on = target
+            if is_sampled:
+                self.calls.append(call.describe())
+
+    def _add(self, site: tuple[tuple[str, int], ...], call: Call, repeats: bool) -> None:
+        loss, accuracy = self._means.setdefault(site, (Mean(), Mean()))
+        loss.add(call.value, call.size)
+        share = call.accuracy()
+        if share is not None:
+            accuracy.add(share, call.size)
+        if repeats:
+            self.on_training_data.add(stream_name(site))
+
+    def begin_training(self, *, in_eval_mode: bool) -> None:
+        """A backward follows. Losses seen in eval mode were evaluations if that mode is over."""
+        if self._open and not in_eval_mode:
+            for site, call in self._open:
+                self._add(site, call, False)
+        self._open.clear()
+
+    def take(self) -> dict[str, dict[str, float]]:
+        """The evaluations since the last training step, by name, and forget them."""
+        if not self._means:
+            return {}
+        losses, accuracies = {}, {}
+        for site, (loss, accuracy) in self._means.items():
+            losses[stream_name(site)] = loss.value()
+            if accuracy.weight:
+                accuracies[stream_name(site)] = accuracy.value()
+        self._means.clear()
+        return {"eval-loss": losses, "eval-accuracy": accuracies}
+
+
+def stream_name(site: tuple[tuple[str, int], ...]) -> str:
+    """An evaluation's name: the lines that led to it, outermost first."""
+    return " > ".join(f"{sources.shown(path)}:{line}" for path, line in reversed(site)) or "?"
+
+
+def watched(
+    name: str, original: Callable[..., Any], see: Callable[[str, Any, Any, Any], None]
+) -> Callable[..., Any]:
+    """The loss function, with its calls shown to ``see`` after the fact."""
+
+    def loss_function(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        see(name, args, kwargs, result)
+        return result
+
+    return loss_function

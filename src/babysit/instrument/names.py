@@ -1,0 +1,157 @@
+"""Names for what has none in PyTorch: layers and parameters, as the user's code calls them."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Iterable, Iterator, MutableMapping
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
+
+from babysit.instrument import sources
+
+MAX_ITEMS = 256
+_WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")
+
+
+def clean(name: str) -> str:
+    """A dotted name without the parts that wrappers (DDP, compile) put in."""
+    for wrapper in _WRAPPERS:
+        while name.startswith(wrapper) or f".{wrapper}" in name:
+            name = name.removeprefix(wrapper).replace(f".{wrapper}", ".")
+    return name
+
+
+class Names:
+    """Knows every parameter and layer by its dotted name.
+
+    Modules tell their children's names when they are built (a registration hook); a model that
+    was built before is walked when it is first called. With several models in one process
+    their names begin with the model's own.
+    """
+
+    def __init__(self) -> None:
+        # By identity and weakly: a sweep that builds a thousand models leaves nothing behind.
+        self._parents: MutableMapping[nn.Module, tuple[weakref.ref[nn.Module], str]]
+        self._parents = WeakIdKeyDictionary()
+        self._built: MutableMapping[nn.Module, tuple[str, int]] = WeakIdKeyDictionary()
+        self._roots: MutableMapping[nn.Module, str] = WeakIdKeyDictionary()
+        self._layers: MutableMapping[nn.Module, str] = WeakIdKeyDictionary()
+        self._parameters: MutableMapping[Tensor, tuple[str, str, str]] = WeakIdKeyDictionary()
+        self._num_bare = 0
+
+    def on_registration(self, parent: nn.Module, name: str, child: nn.Module | None) -> None:
+        """Hook of ``register_module_module_registration_hook``."""
+        if child is None:
+            return
+        self._parents[child] = (weakref.ref(parent), name)
+        frame = sources.user_frame(sys._getframe(1))
+        if frame is not None:
+            self._built[child] = (frame.f_code.co_filename, frame.f_lineno)
+
+    def add_root(self, module: nn.Module) -> None:
+        """Name everything inside the outermost model that this module belongs to."""
+        if module in self._layers:
+            return
+        root = self._outermost(module)
+        prefix = self._prefix(root)
+        self._roots[root] = prefix
+        for name, layer in root.named_modules():
+            full = clean(f"{prefix}{name}").rstrip(".")
+            self._layers[layer] = full
+            for own, parameter in layer.named_parameters(recurse=False):
+                dotted = f"{full}.{own}" if full else own
+                self._name(parameter, dotted, full, type(layer).__name__)
+
+    def _outermost(self, module: nn.Module) -> nn.Module:
+        for _ in range(64):
+            known = self._parents.get(module)
+            parent = known[0]() if known else None
+            if known is None or parent is None or parent._modules.get(known[1]) is not module:
+                break
+            module = parent
+        return module
+
+    def _prefix(self, root: nn.Module) -> str:
+        """Nothing for a lone model; the variable or class name once there are several alive."""
+        others = [other for other in self._roots if other is not root]
+        if not any(any(True for _ in other.parameters()) for other in others):
+            return ""
+        if any(type(other) is type(root) for other in others):
+            return f"{variable_of(root)}." if variable_of(root) else ""
+        return f"{variable_of(root) or type(root).__name__}."
+
+    def _name(self, tensor: Tensor, name: str, layer: str, kind: str) -> None:
+        if tensor not in self._parameters:
+            self._parameters[tensor] = (name, layer, kind)
+
+    def parameter(self, tensor: Tensor) -> tuple[str, str, str]:
+        """Name, layer and class of the layer; a numbered name for an unknown tensor."""
+        if tensor not in self._parameters:
+            self._num_bare += 1
+            name = f"tensor{self._num_bare}"
+            self._name(tensor, name, name, "")
+        return self._parameters[tensor]
+
+    def knows(self, tensor: Tensor) -> bool:
+        return tensor in self._parameters
+
+    def search_frames(self, wanted: Iterable[Tensor]) -> None:
+        """Name bare tensors by the variables that hold them in the user's frames.
+
+        Reading a frame's locals keeps them alive a little longer, so this is only done for
+        tensors that no module owns.
+        """
+        missing = {id(tensor): tensor for tensor in wanted if not self.knows(tensor)}
+        frame = sources.user_frame(sys._getframe(1))
+        while frame is not None and missing:
+            for variables in (frame.f_locals, frame.f_globals):
+                for name, value in list(variables.items()):
+                    for path, tensor in tensors_in(value, name):
+                        if id(tensor) in missing:
+                            self._name(missing.pop(id(tensor)), path, path, "")
+            frame = sources.user_frame(frame.f_back)
+
+    def layer(self, module: nn.Module) -> str | None:
+        return self._layers.get(module)
+
+    def place_of(self, module: nn.Module) -> dict[str, Any] | None:
+        """The source line that built a layer; inside a Sequential, the layer's own line."""
+        built = self._built.get(module)
+        if built is None:
+            return None
+        path, line = built
+        name = self.registered_as(module)
+        if name.isdigit():
+            line = sources.argument_line(path, line, int(name)) or line
+        return sources.place(path, line)
+
+    def registered_as(self, module: nn.Module) -> str:
+        return self._parents[module][1] if module in self._parents else ""
+
+    def parameters_of(self, module: nn.Module) -> Iterator[Tensor]:
+        yield from self._outermost(module).parameters()
+
+
+def variable_of(value: Any) -> str | None:
+    """The name of the module-level variable of the main program that holds a value."""
+    main = vars(sys.modules["__main__"])
+    return next((n for n, v in list(main.items()) if v is value and not n.startswith("_")), None)
+
+
+def tensors_in(value: Any, path: str, depth: int = 2) -> Iterator[tuple[str, Tensor]]:
+    """Trainable tensors in a variable, its items and its attributes, with their paths."""
+    if isinstance(value, Tensor):
+        if value.requires_grad and value.is_leaf:
+            yield path, value
+    elif depth and isinstance(value, dict):
+        for key, item in list(value.items())[:MAX_ITEMS]:
+            yield from tensors_in(item, f"{path}.{key}", depth - 1)
+    elif depth and isinstance(value, (list, tuple)):
+        for index, item in enumerate(value[:MAX_ITEMS]):
+            yield from tensors_in(item, f"{path}[{index}]", depth - 1)
+    elif depth and type(value).__module__ == "__main__" and hasattr(value, "__dict__"):
+        for key, item in list(vars(value).items())[:MAX_ITEMS]:
+            yield from tensors_in(item, f"{path}.{key}", depth - 1)

@@ -1,0 +1,63 @@
+"""When to look closely: the schedule of sampled steps and the budget that bounds it."""
+
+from __future__ import annotations
+
+import time
+
+FIRST_STEPS = 3
+GROWTH = 1.25
+ALLOWANCE_SECONDS = 0.3
+LONGEST_GAP_SHARE = 1 / 400
+
+
+class Pacer:
+    """Measures what watching costs and keeps it under its share of the wall time.
+
+    A few steps are always sampled: the first ones, then ever further apart. What the budget
+    leaves is spent on further samples. Short trainings get a fixed allowance, so that a
+    training of one second is examined as well.
+    """
+
+    def __init__(self, budget: float) -> None:
+        self.budget = budget
+        self.spent = 0.0
+        self.started = time.perf_counter()
+        self.sample_cost = 0.002
+
+    def add(self, seconds: float) -> None:
+        self.spent += seconds
+
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.started
+
+    def share(self) -> float:
+        elapsed = self.elapsed()
+        return self.spent / elapsed if elapsed > 0 else 0.0
+
+    def affords(self, seconds: float) -> bool:
+        """Whether so much more watching stays within the budget."""
+        return self.spent + seconds <= self.budget * self.elapsed() + ALLOWANCE_SECONDS
+
+    def learn_sample_cost(self, seconds: float) -> None:
+        """A sampled step has cost so much: a slowly moving average plans the next."""
+        self.sample_cost += 0.3 * (seconds - self.sample_cost)
+
+
+class Schedule:
+    """Which steps of one training are sampled."""
+
+    def __init__(self) -> None:
+        self.due = 0
+        self.last = -1
+
+    def wants(self, step: int, pacer: Pacer) -> bool:
+        """Whether ``step`` is to be sampled, by schedule or because the budget allows it."""
+        if step >= self.due:
+            return True
+        gap = max(4, int(step * LONGEST_GAP_SHARE))
+        return step - self.last >= gap and pacer.affords(4 * pacer.sample_cost)
+
+    def sampled(self, step: int) -> None:
+        self.last = step
+        if step >= self.due:
+            self.due = step + 1 if step < FIRST_STEPS else int(step * GROWTH) + 1

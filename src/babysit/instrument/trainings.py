@@ -1,0 +1,142 @@
+"""Telling trainings of one process apart: by the parameters that they update."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from babysit.instrument.clearing import Clearing
+from babysit.instrument.pacing import Schedule
+from babysit.wiring import LossCall, Wiring
+
+PROBE_ELEMENTS = 16
+
+
+@dataclass
+class Pending:
+    """A backward pass that no step has used yet; the lower half is filled on sampled steps."""
+
+    loss: Tensor | float
+    wiring: Wiring | None = None
+    leaves: list[Tensor] = field(default_factory=list)
+    roots: list[nn.Module] = field(default_factory=list)
+    values: dict[str, dict[str, float]] = field(default_factory=dict)
+    calls: tuple[LossCall, ...] = ()
+    place: dict[str, Any] | None = None
+
+
+@dataclass
+class TrainingState:
+    """What the instrument keeps of one training while it runs."""
+
+    number: int
+    name: str
+    references: list[weakref.ref[Tensor]]
+    step: int = 0
+    optimizers: list[weakref.ref[Optimizer]] = field(default_factory=list)
+    clearing: Clearing = field(default_factory=Clearing)
+    schedule: Schedule = field(default_factory=Schedule)
+    digests: set[str] = field(default_factory=set)
+    rates: list[float] = field(default_factory=list)
+    described: dict[str, dict[str, Any]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    roots: list[weakref.ref[nn.Module]] = field(default_factory=list)
+    mode_layers: list[weakref.ref[nn.Module]] = field(default_factory=list)
+    outside: list[weakref.ref[Tensor]] = field(default_factory=list)
+    num_samples: int = 0
+    is_sampled: bool = False
+    last_time: float | None = None
+    data_seconds: float = 0.0
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Those still alive; held weakly, so that a finished model can go."""
+        living = (reference() for reference in self.references)
+        return [tensor for tensor in living if tensor is not None]
+
+    def holds(self, tensors: Iterable[Tensor]) -> bool:
+        own = {id(parameter) for parameter in self.parameters}
+        return any(id(tensor) in own for tensor in tensors)
+
+    def include(self, tensors: Iterable[Tensor]) -> None:
+        own = {id(parameter) for parameter in self.parameters}
+        self.references += [weakref.ref(t) for t in tensors if id(t) not in own]
+
+
+class Trainings:
+    """All trainings of the process, found by optimizer or by parameters."""
+
+    def __init__(self) -> None:
+        self.all: list[TrainingState] = []
+        self._by_optimizer: weakref.WeakKeyDictionary[Optimizer, TrainingState] = (
+            weakref.WeakKeyDictionary()
+        )
+        self.optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+
+    def of(self, optimizer: Optimizer) -> TrainingState | None:
+        """The training that an optimizer belongs to, if it has stepped before."""
+        state = self._by_optimizer.get(optimizer)
+        if state is None:
+            state = self.owning(parameters_of(optimizer))
+            if state is not None:
+                self.join(optimizer, state)
+        return state
+
+    def owning(self, tensors: Sequence[Tensor]) -> TrainingState | None:
+        """The latest training that updates any of these tensors."""
+        return next((state for state in reversed(self.all) if state.holds(tensors)), None)
+
+    def add(self, name: str, parameters: Iterable[Tensor]) -> TrainingState:
+        state = TrainingState(number=len(self.all) + 1, name=name, references=[])
+        state.include(parameters)
+        self.all.append(state)
+        return state
+
+    def join(self, optimizer: Optimizer, state: TrainingState) -> None:
+        """From now on this optimizer belongs to this training."""
+        self._by_optimizer[optimizer] = state
+        state.optimizers.append(weakref.ref(optimizer))
+        state.include(parameters_of(optimizer))
+
+    def optimized(self) -> set[int]:
+        """Identities of all tensors that any living optimizer holds."""
+        return {id(p) for optimizer in self.optimizers for p in parameters_of(optimizer)}
+
+
+def parameters_of(optimizer: Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+class HandUpdates:
+    """Notices that parameters changed although no optimizer stepped."""
+
+    def __init__(self) -> None:
+        self._marks: list[tuple[weakref.ref[Tensor], int, list[float]]] = []
+
+    def mark(self, tensors: Sequence[Tensor]) -> None:
+        picks = [t for t in tensors if t.numel()][:: max(1, len(tensors) // 4)]
+        self._marks = [(weakref.ref(t), t._version, probe(t)) for t in picks]
+
+    @property
+    def is_watching(self) -> bool:
+        return bool(self._marks)
+
+    def changed(self) -> bool:
+        """Whether any marked tensor was updated, or replaced by another."""
+        for reference, version, values in self._marks:
+            tensor = reference()
+            if tensor is None or tensor._version != version or probe(tensor) != values:
+                return True
+        return False
+
+
+def probe(tensor: Tensor) -> list[float]:
+    """A few values across a tensor."""
+    flat = tensor.detach().reshape(-1)
+    values: list[float] = flat[:: -(-flat.numel() // PROBE_ELEMENTS)].tolist()
+    return values

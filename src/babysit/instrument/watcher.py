@@ -1,0 +1,387 @@
+"""The clock: hooks that turn PyTorch's calls into the phases of training steps.
+
+Backward, the optimizer's step, the DataLoader and the loss functions are watched; everything
+else follows from them. One ``optimizer.step`` is one step, however many backwards it took.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from babysit.faults import Faults
+from babysit.guard import transparent
+from babysit.instrument import losses, sources, xray
+from babysit.instrument.activations import Silence, read_accuracy, read_inputs
+from babysit.instrument.emitter import Emitter
+from babysit.instrument.names import Names
+from babysit.instrument.pacing import Pacer
+from babysit.instrument.patches import Patches
+from babysit.instrument.stepping import Stepping
+from babysit.instrument.trainings import HandUpdates, Pending, Trainings, TrainingState
+
+MAX_PENDING = 64
+OTHERS_WHILE_ARMED = 16
+
+
+class Thread(threading.local):
+    """What belongs to one thread of the program: the backwards that no step has used yet."""
+
+    def __init__(self) -> None:
+        self.pending: list[Pending] = []
+        self.depth = 0
+        self.last: TrainingState | None = None
+        self.hand = HandUpdates()
+        self.hand_state: TrainingState | None = None
+        self._leaves: list[weakref.ref[Tensor]] = []
+        self.is_grad_training = False
+        self.idle_losses: list[float] = []
+        self.dataset: int | None = None
+
+    @property
+    def leaves(self) -> list[Tensor]:
+        """What the last X-ray saw the loss depend on; held weakly."""
+        return [tensor for ref in self._leaves if (tensor := ref()) is not None]
+
+    @leaves.setter
+    def leaves(self, tensors: Sequence[Tensor]) -> None:
+        self._leaves = [weakref.ref(tensor) for tensor in tensors]
+
+
+class Watcher:
+    """Attaches to PyTorch, emits events, and takes itself off without a trace.
+
+    Args:
+        emit: receives every event.
+        on_step: called after a step with whether it was sampled; ``True`` stops the training.
+        faults: where our own failures go.
+        stop: the exception that stops a training cleanly.
+    """
+
+    def __init__(
+        self,
+        *,
+        emit: Callable[[dict[str, Any]], None],
+        on_step: Callable[[bool], bool],
+        budget: float,
+        faults: Faults,
+        stop: Callable[[], BaseException],
+    ) -> None:
+        self.pacer = Pacer(budget)
+        self.faults = faults
+        self.names = Names()
+        self.trainings = Trainings()
+        self.evaluations = losses.Evaluations()
+        self.silence = Silence()
+        self.scopes = xray.Scopes()
+        self.emitter = Emitter(emit)
+        self.stepping = Stepping(self.emitter, self.names, self.trainings, self.pacer)
+        self.thread = Thread()
+        self.active = False
+        self._on_step, self._stop = on_step, stop
+        self._patches = Patches()
+        self._armed = False
+        self._armed_for = 0
+        self._with_lines = False
+        self._user_anomaly = (False, True)
+        self._scaled: tuple[Tensor, Tensor] | None = None
+        self._training_datasets: set[int] = set()
+
+    # -- attaching -----------------------------------------------------------------------
+
+    def attach(self) -> None:
+        patches, wrap = self._patches, self._wrap
+        self.active = True
+        patches.replace(torch.autograd, "backward", self._wrap_backward)
+        patches.replace(torch.autograd, "grad", self._wrap_grad)
+        patches.replace(Optimizer, "__init__", wrap(self._optimizer_made))
+        patches.replace(torch.amp.GradScaler, "scale", wrap(self._loss_scaled))
+        for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
+            patches.replace(owner, "clip_grad_norm_", wrap(self._gradients_clipped))
+        for name in losses.FUNCTIONS:
+            see = functools.partial(self._loss_called, name)
+            patches.replace(torch.nn.functional, name, wrap(see))
+        loader = torch.utils.data.dataloader._BaseDataLoaderIter
+        patches.replace(loader, "__next__", self._wrap_next)
+        hooks = torch.autograd.graph.saved_tensors_hooks
+        patches.replace(hooks, "__enter__", wrap(lambda *a: self.scopes.saved_tensor_hooks(True)))
+        patches.replace(hooks, "__exit__", wrap(lambda *a: self.scopes.saved_tensor_hooks(False)))
+        module = torch.nn.modules.module
+        for handle in (
+            module.register_module_module_registration_hook(self._module_registered),
+            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_post_hook(self._after_step),
+        ):
+            patches.add_undo(handle.remove)
+        self._arm()
+
+    def detach(self) -> None:
+        """Finish what is open and take every hook and patch off."""
+        if self.active:
+            self.faults.guard(self._finish)
+        self._disarm()
+        self.active = False
+        self._patches.undo()
+
+    def abandon(self) -> None:
+        """In a forked child: be inert, and leave the parent's record alone."""
+        self.active = False
+        self.emitter.close()
+
+    def _finish(self) -> None:
+        self._close_hand_step()
+        self._take_evaluations()
+        self.stepping.report_idle(self.thread)
+        self.emitter.flush()
+
+    def is_live(self) -> bool:
+        return self.active and not torch.compiler.is_compiling()
+
+    # -- wrappers ------------------------------------------------------------------------
+
+    def _wrap(self, after: Callable[..., None]) -> Callable[[Any], Any]:
+        """A wrapper maker: call the original, then show arguments and result to ``after``."""
+
+        def make(original: Any) -> Any:
+            @functools.wraps(original)
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                result = original(*args, **kwargs)
+                if self.active and not torch.compiler.is_compiling():
+                    self._timed(after, args, kwargs, result)
+                return result
+
+            return transparent(wrapper)
+
+        return make
+
+    def _timed(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a callback of ours: its time counted, its failure contained."""
+        started = time.perf_counter()
+        try:
+            return self.faults.guard(function, *args)
+        finally:
+            self.pacer.add(time.perf_counter() - started)
+
+    def _wrap_backward(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def backward(*args: Any, **kwargs: Any) -> Any:
+            if not self.is_live() or torch._C._current_graph_task_id() != -1:
+                return original(*args, **kwargs)
+            roots = args[0] if args else kwargs.get("tensors")
+            tensors = [roots] if isinstance(roots, Tensor) else list(roots or ())
+            self._timed(self._before_backward, tensors)
+            result = original(*args, **kwargs)
+            self._timed(self._after_backward)
+            return result
+
+        return transparent(backward)
+
+    def _wrap_grad(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def grad(*args: Any, **kwargs: Any) -> Any:
+            if not self.is_live() or torch._C._current_graph_task_id() != -1:
+                return original(*args, **kwargs)
+            trains = self._timed(self._before_grad, args, kwargs)
+            result = original(*args, **kwargs)
+            if trains:
+                self._timed(self._after_backward)
+            return result
+
+        return transparent(grad)
+
+    def _wrap_next(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def __next__(loader: Any) -> Any:
+            started = time.perf_counter()
+            batch = original(loader)
+            if self.active:
+                self._timed(self._batch_loaded, loader, time.perf_counter() - started)
+            return batch
+
+        return transparent(__next__)
+
+    # -- small observations --------------------------------------------------------------
+
+    def _module_registered(self, parent: Any, name: str, child: Any) -> None:
+        self._timed(self.names.on_registration, parent, name, child)
+
+    def _optimizer_made(self, args: Any, kwargs: Any, result: Any) -> None:
+        self.trainings.optimizers.add(args[0])
+        self.stepping.optimizer_places[args[0]] = sources.caller()
+
+    def _loss_scaled(self, args: Any, kwargs: Any, result: Any) -> None:
+        outputs = args[1] if len(args) > 1 else kwargs.get("outputs")
+        if isinstance(result, Tensor) and isinstance(outputs, Tensor):
+            self._scaled = (result.detach(), outputs.detach())
+
+    def _gradients_clipped(self, args: Any, kwargs: Any, result: Any) -> None:
+        if isinstance(result, Tensor):
+            self.stepping.norm_before_clip = result.detach()
+
+    def _loss_called(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
+        call = losses.Call.of(name, args, kwargs, result)
+        if call is not None:
+            self.evaluations.see(
+                call,
+                is_sampled=self._armed,
+                in_eval_mode=self.stepping.is_model_in_eval(self.thread.last),
+                repeats_training_data=self.thread.dataset in self._training_datasets,
+            )
+
+    def _batch_loaded(self, loader: Any, seconds: float) -> None:
+        self.thread.dataset = id(loader._dataset)
+        if self.thread.last is not None:
+            self.thread.last.data_seconds += seconds
+
+    # -- backward ------------------------------------------------------------------------
+
+    def _before_grad(self, args: Any, kwargs: Any) -> bool:
+        """Whether this ``autograd.grad`` is a training's: of a scalar, for leaves, first order."""
+        outputs = args[0] if args else kwargs.get("outputs")
+        inputs = args[1] if len(args) > 1 else kwargs.get("inputs")
+        wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs or ())
+        tensors = [outputs] if isinstance(outputs, Tensor) else list(outputs or ())
+        is_plain = not kwargs.get("create_graph") and (len(args) < 5 or not args[4])
+        if not is_plain or not wanted or not tensors or not all(t.is_leaf for t in wanted):
+            return False
+        if self._armed:
+            reached = xray.leaves_of(tensors[0])
+            given = {id(tensor) for tensor in wanted}
+            covered = sum(id(leaf) in given for leaf in reached)
+            self.thread.is_grad_training = 2 * covered >= len(reached) > 0
+        if self.thread.is_grad_training:
+            self.thread.leaves = wanted
+            self._before_backward(tensors, leaves=wanted)
+        return self.thread.is_grad_training
+
+    def _before_backward(self, tensors: list[Tensor], leaves: Sequence[Tensor] = ()) -> None:
+        thread = self.thread
+        if thread.depth == 0:
+            self._close_hand_step()
+            self._take_evaluations()
+        for state in self.trainings.all[-4:]:
+            state.clearing.look()
+        pending = Pending(loss=self._loss_value(tensors))
+        if self._armed and tensors:
+            self._read_xray(tensors[0], pending)
+        if thread.dataset is not None:
+            self._training_datasets.add(thread.dataset)
+        thread.pending.append(pending)
+        if len(thread.pending) > MAX_PENDING and thread.depth == 0:
+            thread.idle_losses += [self.emitter.number(p.loss) for p in thread.pending[:-1]]
+            del thread.pending[:-1], thread.idle_losses[: -16 * MAX_PENDING]
+
+    def _loss_value(self, tensors: list[Tensor]) -> Tensor | float:
+        scaled, self._scaled = self._scaled, None
+        first = tensors[0] if tensors else None
+        if first is None:
+            return float("nan")
+        if scaled is not None and scaled[0].data_ptr() == first.data_ptr():
+            first = scaled[1]
+        value = first.detach()
+        value = value.mean() if value.dim() else value
+        return value.item() if value.device.type == "cpu" else value.clone()
+
+    def _read_xray(self, loss: Tensor, pending: Pending) -> None:
+        started = time.perf_counter()
+        if self._with_lines:
+            torch._C.set_anomaly_enabled(*self._user_anomaly)
+        step = self.thread.last.step if self.thread.last else 0
+        reading = xray.read(loss, step=step, scopes=self.scopes, names=self.names)
+        if reading is not None:
+            for values in (self.silence.read(reading), read_inputs(reading), read_accuracy(reading)):
+                pending.values.update({signal: v for signal, v in values.items() if v})
+            pending.wiring, pending.leaves = reading.wiring, reading.leaves
+            pending.roots = list(self.scopes.roots)
+            pending.calls, self.evaluations.calls = tuple(self.evaluations.calls[-8:]), []
+            pending.place = sources.caller()
+            if not self.thread.is_grad_training:
+                self.thread.leaves = reading.leaves
+            if self._with_lines:
+                self.pacer.add(len(reading.graph) * self.stepping.line_cost)
+        self.scopes.clear()
+        self.pacer.learn_sample_cost(time.perf_counter() - started)
+
+    def _after_backward(self) -> None:
+        for state in self.trainings.all[-4:]:
+            state.clearing.mark(state.parameters if state.clearing.is_due else ())
+        thread = self.thread
+        has_optimizer = len(self.trainings.optimizers) > 0
+        if thread.depth == 0 and (not has_optimizer or len(thread.pending) > MAX_PENDING // 2):
+            thread.hand.mark(thread.leaves)
+        if self._armed and self._with_lines:
+            torch._C.set_anomaly_enabled(True, False)
+
+    def _take_evaluations(self) -> None:
+        state = self.thread.last
+        self.evaluations.begin_training(in_eval_mode=self.stepping.is_model_in_eval(state))
+        values = self.evaluations.take()
+        if values and state is not None:
+            self.stepping.emit_evaluation(state, values, self.evaluations.on_training_data)
+
+    # -- steps ---------------------------------------------------------------------------
+
+    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self.is_live():
+            self.thread.depth += 1
+            if self.thread.depth == 1:
+                has_closure = any(callable(value) for value in (*args[1:], *kwargs.values()))
+                self._timed(self.stepping.begin, optimizer, self.thread, has_closure)
+
+    def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if not self.is_live() or self.thread.depth == 0:
+            return
+        self.thread.depth -= 1
+        if self.thread.depth == 0:
+            finished = self._timed(self.stepping.finish, optimizer, self.thread)
+            if finished is not None:
+                self._next_step(finished)
+
+    def _close_hand_step(self) -> None:
+        """Parameters changed since the last backward without an optimizer: that was a step."""
+        thread = self.thread
+        if thread.pending and thread.hand.is_watching and thread.hand.changed():
+            state = self.stepping.hand_step(thread)
+            self._next_step(state)
+
+    def _next_step(self, state: TrainingState) -> None:
+        """After a step: ask for the end, decide whether the next step is sampled."""
+        should_stop = self._timed(self._on_step, state.is_sampled)
+        state.is_sampled = False
+        if state.schedule.wants(state.step, self.pacer):
+            self._timed(self._arm)
+            self._armed_for = state.number
+        elif self._armed and self._armed_for == state.number:
+            self._disarm()
+        elif self._armed and state.step % OTHERS_WHILE_ARMED == 0:
+            self._disarm()  # the training that asked for it has ended
+        if should_stop:
+            raise self._stop()
+
+    def _arm(self) -> None:
+        """From here to the next backward: note which module runs and, if new, source lines."""
+        self._disarm()
+        self._armed = True
+        self.scopes.attach()
+        self._with_lines = self.stepping.needs_lines(self.thread.last)
+        self._user_anomaly = (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled())
+        if self._with_lines:
+            torch._C.set_anomaly_enabled(True, False)
+
+    def _disarm(self) -> None:
+        if self._armed and self._with_lines:
+            torch._C.set_anomaly_enabled(*self._user_anomaly)
+        self._armed = False
+        self.scopes.detach()

@@ -1,0 +1,121 @@
+"""What rules measure on series: robust levels, noise, trends, relative updates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from babysit.run import Parameter, Training
+from babysit.signals import Floats, Series
+
+WINDOWS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """How a noisy curve went: levels of ten equal windows, and the noise within them.
+
+    Attributes:
+        levels: mean of each window, finite values only.
+        noise: standard error of a level, from the differences of neighbouring points.
+    """
+
+    levels: Floats
+    noise: float
+    highest: float
+    num_points: int
+
+    @property
+    def start(self) -> float:
+        return float(self.levels[0])
+
+    @property
+    def end(self) -> float:
+        return float(self.levels[-1])
+
+    @property
+    def best(self) -> float:
+        return float(self.levels.min())
+
+    @property
+    def falls(self) -> bool:
+        """Whether the end lies below the start by more than noise explains."""
+        return self.start - self.end > 3 * self.noise
+
+    def drop(self) -> float:
+        """Share of the start's level that was lost by the end; of positive curves only."""
+        return (self.start - self.end) / self.start if self.start > 0 else 0.0
+
+
+def course(values: Floats) -> Course | None:
+    """The course of a curve; ``None`` when fewer than two finite points per window are there."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < 2 * WINDOWS:
+        return None
+    windows = np.array_split(finite, WINDOWS)
+    spread = float(np.median(np.abs(np.diff(finite)))) * 1.4826 / 2**0.5
+    return Course(
+        levels=np.array([window.mean() for window in windows]),
+        noise=spread / (len(finite) / WINDOWS) ** 0.5,
+        highest=float(finite.max()),
+        num_points=len(finite),
+    )
+
+
+def is_bounded_below(training: Training) -> bool:
+    """Whether the loss may be read as a distance to a goal at zero.
+
+    Losses of opponents (GAN), of sampled returns, negative log-densities and the like may rise
+    while all is well.
+    """
+    values = training.series("loss").values
+    finite = values[np.isfinite(values)]
+    return not training.facts.get("is_adversarial") and len(finite) > 0 and finite.min() >= 0
+
+
+def weights(training: Training) -> dict[str, Parameter]:
+    """Trained weight matrices and kernels in the order of the forward pass; no embeddings."""
+    order = [
+        node.parameter
+        for wiring in training.wirings[:1]
+        for node in wiring.nodes
+        if node.parameter in training.parameters
+    ] or list(training.parameters)
+    known = (training.parameters[name] for name in dict.fromkeys(order) if name is not None)
+    return {
+        parameter.name: parameter
+        for parameter in known
+        if len(parameter.shape) >= 2 and parameter.trainable and "Embedding" not in parameter.kind
+    }
+
+
+def update_ratios(training: Training) -> Mapping[str, Floats]:
+    """Size of one update relative to the weight, per weight matrix and sampled step.
+
+    About 1e-3 is usual (field practice); biases and gains are left out, they begin at zero.
+    """
+    found = {}
+    for name in weights(training):
+        updates, sizes = training.series("update-rms", name), training.series("weight-rms", name)
+        if len(updates) and len(updates) == len(sizes):
+            found[name] = updates.values / np.maximum(sizes.values, 1e-12)
+    return found
+
+
+def typical_ratio(training: Training) -> float | None:
+    """Median over weights of the median over steps of the update ratio."""
+    ratios = [float(np.median(values)) for values in update_ratios(training).values()]
+    return float(np.median(ratios)) if ratios else None
+
+
+def median(series: Series) -> float:
+    """The median of a series; NaN when it is empty."""
+    return float(np.median(series.values)) if len(series) else float("nan")
+
+
+def rate(training: Training) -> float | None:
+    """The highest learning rate that was in force, over all groups."""
+    rates = [float(series.values.max()) for series in training.places("learning-rate").values()]
+    return max(rates) if rates else None

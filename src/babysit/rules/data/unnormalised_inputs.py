@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from babysit.findings import Evidence, Finding, Remedy
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
+from babysit.run import Training
+from babysit.text import number
+
+NORMS = frozenset({"NativeBatchNorm", "CudnnBatchNorm", "NativeLayerNorm", "NativeGroupNorm"})
+PASSING = 6
+
+
+class UnnormalisedInputs(Rule):
+    """Inputs are far from zero mean and unit scale, and the first layer suffers from it.
+
+    Why it matters:
+        Nets are not invariant to the scale of their inputs. Large inputs make the first layer's
+        outputs and gradients as large: units saturate or die, and the rate that suits the
+        first layer is wrong for all others.
+
+    How it decides:
+        Not by the inputs alone: the output of the first layer, from its weights and the data,
+        is many times the unit scale that initialisation schemes aim for, at the first sampled
+        steps, because the data are that large.
+
+    What to do:
+        Subtract the training set's mean and divide by its standard deviation, per feature or
+        channel; divide pixels by 255.
+
+    When it is wrong:
+        Inputs in 0…1, one-hot vectors, counts and spectrograms whose first layer gives ordinary
+        values are not reported, nor are inputs that are normalised inside the model at once.
+    """
+
+    since = "0.1"
+    severity = "warning"
+    needs = ("preactivation-rms",)
+    remedies = ("normalise-inputs",)
+    explains = (
+        "learning-rate-too-high",
+        "loss-not-decreasing",
+        "dead-relu",
+        "vanishing-gradients",
+        "non-finite-loss",
+    )
+    max_output = threshold(
+        default=8,
+        unit="root mean square of the first layer's output",
+        why="healthy trainings reach 4.4 (digits 0…16 fed raw, which still train well); pixels "
+        "0…255 give 50, raw tables 100 and more",
+    )
+    max_input = threshold(
+        default=8, unit="root mean square of the input", why="below it large weights are the cause"
+    )
+    examples = (
+        sick(input_rms={"fc1": [120.0] * 3}, preactivation_rms={"fc1": [70.0] * 3}),
+        healthy(input_rms={"fc1": [0.5] * 3}, preactivation_rms={"fc1": [0.3] * 3}),
+        healthy(input_rms={"fc1": [40.0] * 3}, preactivation_rms={"fc1": [1.0] * 3}),
+    )
+
+    def check(self, run: Training) -> Conclusions:
+        """First layers whose output is far too large because their input is."""
+        for layer, series in run.places("preactivation-rms").items():
+            output = float(series.values[:3].min())
+            size = float(run.series("input-rms", layer).values[:3].min())
+            if output <= self.max_output or size <= self.max_input or normalises(run, layer):
+                continue
+            scale = run.series("input-scale", layer)
+            uneven = len(scale) > 0 and scale.first > 30
+            features = (
+                f"; the largest feature is {number(scale.first)} times the median one"
+                if uneven
+                else ""
+            )
+            yield Finding(
+                confidence=0.9,
+                message=f"the inputs of `{layer}` are not normalised: their root mean square is "
+                f"{number(size)}, about 1 is meant{features}; the layer's outputs begin at "
+                f"{number(output)}",
+                where=run.layer_place(layer),
+                evidence=(
+                    Evidence(signal="input-rms", value=size, limit=self.max_input),
+                    Evidence(signal="preactivation-rms", value=output, limit=self.max_output),
+                ),
+                remedies=(
+                    Remedy(
+                        name="normalise-inputs",
+                        text="Subtract the training set's mean and divide by its standard "
+                        "deviation, per feature; for pixels divide by 255.",
+                        change={"name": "normalise-inputs"},
+                    ),
+                ),
+            )
+
+
+def normalises(run: Training, layer: str) -> bool:
+    """Whether a normalisation follows the layer within its next few operations."""
+    for wiring in run.wirings[:1]:
+        starts = [index for index, node in enumerate(wiring.nodes) if node.layer == layer]
+        waiting = starts[-1:]
+        for _ in range(PASSING):
+            waiting = [user for index in waiting for user in wiring.consumers[index]]
+            if any(wiring.nodes[index].op in NORMS for index in waiting):
+                return True
+    return False

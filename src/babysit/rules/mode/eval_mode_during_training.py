@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from babysit.findings import Evidence, Finding, Remedy
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
+from babysit.run import Training
+from babysit.text import count, percent
+
+
+class EvalModeDuringTraining(Rule):
+    """The model is in eval mode while it trains: dropout and batch norm are off.
+
+    Why it matters:
+        Dropout no longer regularises, and batch norm uses and no longer updates its running
+        statistics. Usually ``model.eval()`` was called for an evaluation and never taken back.
+
+    How it decides:
+        At backward the outermost model and all its dropout and batch norm layers are in eval
+        mode, in most steps or in all steps since an evaluation.
+
+    What to do:
+        Call ``model.train()`` at the start of every epoch, or after each evaluation.
+
+    When it is wrong:
+        Batch norm that is kept in eval mode while the model trains (fine-tuning, detection) is
+        intended and not reported, nor is eval mode of a model without such layers.
+    """
+
+    since = "0.1"
+    severity = "error"
+    needs = ("loss", "wiring")
+    remedies = ("call-train",)
+    explains = ("overfitting", "loss-not-decreasing")
+    min_steps = threshold(
+        default=5, unit="steps in a row", why="a probe of a few steps in eval mode may be meant"
+    )
+    examples = (
+        sick(loss=[1.0] * 40, model_in_eval_mode={s: 1.0 for s in range(10, 40)},
+             in_eval_mode={s: 1.0 for s in range(10, 40)}, wiring=None),
+        healthy(loss=[1.0] * 40, in_eval_mode={s: 0.5 for s in range(40)}),
+        healthy(loss=[1.0] * 40),
+    )  # fmt: skip
+
+    def check(self, run: Training) -> Conclusions:
+        """Steps in which everything was in eval mode, to the end of the training."""
+        model = set(run.series("model-in-eval-mode").steps.tolist())
+        layers = run.series("in-eval-mode")
+        off = sorted(model & set(layers.steps[layers.values >= 1].tolist()))
+        if len(off) < self.min_steps or off[-1] < run.steps - 1 - self.min_steps:
+            return
+        share = len(off) / run.steps
+        lasting = len([step for step in off if step >= off[0]]) / (run.steps - off[0])
+        if share < 0.5 and lasting < 0.9:
+            return
+        since = "from the first step" if off[0] == 0 else f"since step {off[0]:,}"
+        yield Finding(
+            severity=self.severity,
+            confidence=0.97,
+            message=f"the model trains in eval mode {since} ({count(len(off), 'step')}, "
+            f"{percent(share)}): dropout and batch norm are off",
+            where=run.source("backward"),
+            first_step=off[0],
+            last_step=off[-1],
+            evidence=(
+                Evidence(signal="in-eval-mode", value=round(share, 3), limit=0.0,
+                         steps=(off[0], off[-1])),
+            ),
+            remedies=(
+                Remedy(name="call-train", text="Call model.train() at the start of every epoch, or "
+                       "right after each evaluation that called model.eval().",
+                       change={"name": "set-mode", "mode": "train"}),
+            ),
+        )  # fmt: skip

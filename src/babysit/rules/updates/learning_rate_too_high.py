@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import numpy as np
+
+from babysit.findings import Evidence, Finding, Remedy
+from babysit.measures import course, is_bounded_below, rate, typical_ratio, update_ratios
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
+from babysit.run import Parameter, Training
+from babysit.text import number
+
+FC = (Parameter(name="fc.weight", shape=(8, 8)),)
+
+
+class LearningRateTooHigh(Rule):
+    """Steps are so large that the loss leaps instead of falling.
+
+    Why it matters:
+        Each update should change a weight by about a thousandth of its size. Steps a hundred
+        times larger jump over every valley: the loss leaps, ReLU units die, and NaN follows.
+
+    How it decides:
+        Two things together. Updates are far above the usual thousandth of the weights at the
+        median of layers and steps, or the loss shot up by far from where it began. And the
+        loss shows it: it ends no lower than it began, or not finite after growing.
+
+    What to do:
+        Divide the rate by 3 until the first 100 steps are free of leaps; a good rate lies at 1
+        to 1/10 of that border.
+
+    When it is wrong:
+        Large first steps that calm down, and high rates under which the loss falls all the
+        same, are not reported. Losses without a floor (GAN, policy gradient, negative
+        log-densities) are judged by NaN only.
+    """
+
+    since = "0.1"
+    severity = "error"
+    needs = ("loss", "update-rms")
+    remedies = ("lower-lr",)
+    explains = (
+        "non-finite-loss",
+        "dead-relu",
+        "vanishing-gradients",
+        "loss-not-decreasing",
+        "overfitting",
+    )
+    max_ratio = threshold(
+        default=0.03,
+        unit="update / weight",
+        why="30 times the usual 1e-3; healthy trainings reach 0.03 at the median only in tiny "
+        "nets, and there the loss falls",
+    )
+    max_leap = threshold(
+        default=4,
+        unit="times the first loss",
+        why="healthy trainings never exceeded 1.9 times their first loss for more than a step",
+    )
+    min_drop = threshold(
+        default=0.1, unit="share of the first loss", why="below this the loss counts as not fallen"
+    )
+    examples = (
+        sick(
+            parameters=FC,
+            loss=[2.3, 9.0, 30.0, *[2.4, 2.9, 2.5, 2.7] * 20],
+            update_rms={"fc.weight": [0.1] * 9},
+            weight_rms={"fc.weight": [0.5] * 9},
+            learning_rate=[5.0],
+        ),
+        sick(
+            parameters=FC,
+            loss=[2.3, 9.0, 80.0, 700.0, float("nan")],
+            update_rms={"fc.weight": [0.1] * 4},
+            weight_rms={"fc.weight": [0.5] * 4},
+        ),
+        healthy(
+            parameters=FC,
+            loss=[2.3 * 0.97**step for step in range(100)],
+            update_rms={"fc.weight": [0.05] * 9},
+            weight_rms={"fc.weight": [0.5] * 9},
+        ),
+    )
+
+    def check(self, run: Training) -> Conclusions:
+        """Large updates or leaps, together with a loss that did not get better by them."""
+        values = run.series("loss").values
+        finite = values[np.isfinite(values)]
+        if len(finite) < 3:
+            return
+        ratio = early_ratio(run)
+        start = float(np.median(np.abs(finite[:3])))
+        leap = float(np.abs(finite).max()) / max(start, 1e-12)
+        has_large_steps = ratio is not None and ratio > self.max_ratio
+        if len(finite) < len(values):
+            first_bad = int(np.argmin(np.isfinite(values)))
+            before = np.abs(values[:first_bad])
+            grew = len(before) > 2 and before[-1] > self.max_leap * np.median(before[:3])
+            if grew and (has_large_steps or leap > 10 * self.max_leap):
+                yield self._finding(run, ratio, leap, "and then stopped being finite", 0.95)
+            return
+        loss = course(values)
+        if loss is None or not is_bounded_below(run):
+            return
+        fell = loss.drop() > self.min_drop and loss.falls
+        lasting = float(np.median(values[len(values) // 2 :])) > self.max_leap * start
+        if fell or not (has_large_steps or lasting):
+            return
+        leapt = leap > self.max_leap
+        text = f"and ended at {number(loss.end)}, having begun at {number(start)}"
+        yield self._finding(run, ratio, leap, text, 0.95 if leapt and has_large_steps else 0.8)
+
+    def _finding(
+        self, run: Training, ratio: float | None, leap: float, text: str, confidence: float
+    ) -> Finding:
+        used = rate(run)
+        at = f" ({number(used)})" if used is not None else ""
+        lower = f", to {number(used / 3)}," if used is not None else ""
+        size = f"one step changes weights by {number(ratio)} of their size" if ratio else ""
+        return Finding(
+            severity=self.severity,
+            confidence=confidence,
+            message=f"the learning rate{at} is too high: the loss rose to {number(leap)} times "
+            f"its first value {text}" + (f"; {size}, about 0.001 is usual" if size else ""),
+            where=run.optimizers[0].place if run.optimizers else run.source("backward"),
+            evidence=(
+                Evidence(signal="update-ratio", value=ratio or "unknown", limit=self.max_ratio),
+                Evidence(signal="loss-leap", value=leap, limit=self.max_leap),
+            ),
+            remedies=(
+                Remedy(
+                    name="lower-lr",
+                    text=f"Divide the learning rate by 3{lower} until the first 100 steps show "
+                    "no leaps. A good rate lies at 1 to 1/10 of that border.",
+                    change={"name": "scale-learning-rate", "factor": 1 / 3},
+                ),
+            ),
+        )
+
+
+def early_ratio(run: Training) -> float | None:
+    """The update ratio while the damage is done: the larger of the whole and of the beginning."""
+    typical = typical_ratio(run)
+    early = [float(np.median(values[:8])) for values in update_ratios(run).values()]
+    if typical is None or not early:
+        return typical
+    both = [value for value in (typical, float(np.median(early))) if np.isfinite(value)]
+    return max(both, default=None)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from babysit.findings import Evidence, Finding, Remedy
+from babysit.measures import course, is_bounded_below
+from babysit.rule import Conclusions, Rule, Unexamined, healthy, sick, threshold
+from babysit.run import Training
+from babysit.text import count, number
+
+
+class LossNotDecreasing(Rule):
+    """The training loss does not fall, and nothing found explains why.
+
+    Why it matters:
+        A net that can learn shows it within the first few hundred steps.
+
+    How it decides:
+        The loss at the end is not below the loss at the start by more than two per cent, nor by
+        more than its noise, over a hundred steps at least. A symptom: it is folded under a
+        cause where one is found.
+
+    What to do:
+        Check that inputs and labels belong together, then see whether the net can learn ten
+        examples by heart (``babysit checkup``).
+
+    When it is wrong:
+        Losses that need not fall (GAN, policy gradient, negative log-densities), a training
+        that classifies well already, and an evaluation that improves are not reported.
+    """
+
+    since = "0.1"
+    severity = "warning"
+    needs = ("loss",)
+    remedies = ("check-labels", "overfit-ten-examples")
+    is_symptom = True
+    min_steps = threshold(
+        default=100, unit="steps", why="field practice: learning shows in a few hundred iterations"
+    )
+    min_drop = threshold(
+        default=0.02,
+        unit="share of the first loss",
+        why="the slowest healthy training had lost 0.05 after a hundred steps; shuffled labels "
+        "stay within 0.01",
+    )
+    good_accuracy = threshold(
+        default=0.9, unit="share", why="nothing is left to learn that the loss would show"
+    )
+    examples = (
+        sick(loss=[2.3 + 0.05 * (-1) ** step for step in range(300)]),
+        healthy(loss=[2.3 * 0.99**step for step in range(300)]),
+        healthy(loss=[0.7 * (-1) ** step for step in range(300)]),
+    )
+
+    def check(self, run: Training) -> Conclusions:
+        """Compare the levels of the first and the last tenth."""
+        points = run.series("loss")
+        if len(points) < self.min_steps:
+            yield Unexamined(reason=f"only {count(len(points), 'step')}: too few to tell")
+            return
+        loss = course(points.values)
+        if loss is None or not is_bounded_below(run):
+            yield Unexamined(reason="this loss need not fall (it is negative or has an opponent)")
+            return
+        if loss.falls and loss.drop() > self.min_drop or loss.best < 0.5 * loss.start:
+            return
+        accuracy = run.series("train-accuracy").values[-8:]
+        if len(accuracy) and accuracy.mean() >= self.good_accuracy or evaluation_improves(run):
+            return
+        yield Finding(
+            confidence=0.85,
+            message=f"the loss does not fall: {number(loss.start)} over the first "
+            f"{count(max(1, len(points) // 10), 'step')}, {number(loss.end)} over the last",
+            where=run.source("backward"),
+            evidence=(
+                Evidence(
+                    signal="loss-drop",
+                    value=loss.drop(),
+                    limit=self.min_drop,
+                    steps=(int(points.steps[0]), int(points.steps[-1])),
+                ),
+            ),
+            remedies=(
+                Remedy(
+                    name="check-labels",
+                    text="Check that inputs and labels belong together after shuffling, "
+                    "splitting and batching: print ten pairs.",
+                ),
+                Remedy(
+                    name="overfit-ten-examples",
+                    text="Train on ten examples only: a sound net learns them by heart in a few "
+                    "hundred steps.",
+                ),
+            ),
+        )
+
+
+def evaluation_improves(run: Training) -> bool:
+    """Whether the accuracy of an evaluation rose clearly."""
+    found = (series.values for series in run.places("eval-accuracy").values())
+    return any(len(values) > 2 and values[-1] > values[0] + 0.1 for values in found)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
+from babysit.run import Training
+from babysit.text import count, listing
+
+
+class WeightsNotUpdating(Rule):
+    """The training runs, and no weight ever changes.
+
+    Why it matters:
+        Everything is computed and nothing is learnt: the loss only shows the noise of the data.
+
+    How it decides:
+        One of four facts: backward ran and no optimizer stepped nor did a value change; the
+        optimizer holds parameters that the loss does not reach (of an earlier model); it steps
+        when no gradient is there (before backward, or after clearing); every learning rate is
+        zero throughout.
+
+    What to do:
+        In this order: ``optimizer.zero_grad()``, ``loss.backward()``, ``optimizer.step()``, with
+        an optimizer made from the parameters of the very model that is trained.
+
+    When it is wrong:
+        A rate that ends at zero by schedule, a few skipped steps (``GradScaler``) and frozen
+        parts are not reported. Gradients taken for other ends than training (saliency,
+        attacks) reach an input and are left alone.
+    """
+
+    since = "0.1"
+    severity = "error"
+    needs = ("loss",)
+    remedies = ("call-step", "rebuild-optimizer", "reorder-step", "raise-lr")
+    explains = ("loss-not-decreasing", "learning-rate-too-low")
+    min_steps = threshold(
+        default=8, unit="steps", why="accumulation over more than 8 backwards has stepped once"
+    )
+    min_share = threshold(
+        default=0.9, unit="share of steps", why="healthy trainings have gradients at every step"
+    )
+    examples = (
+        sick(loss=[1.0] * 20, facts={"backwards_without_step": 20}, steps=0),
+        sick(loss=[1.0] * 20, without_gradient=[1.0] * 20),
+        sick(loss=[1.0] * 20, learning_rate=[0.0]),
+        healthy(loss=[1.0] * 20, learning_rate=[0.1, *[0.1] * 18, 0.0]),
+    )
+
+    def check(self, run: Training) -> Conclusions:
+        """The four ways, the most telling first."""
+        for way in (self._never_stepped, self._stale, self._no_gradient, self._zero_rate):
+            finding = way(run)
+            if finding is not None:
+                yield finding
+                return
+
+    def _never_stepped(self, run: Training) -> Finding | None:
+        backwards = run.facts.get("backwards_without_step", 0)
+        if backwards < self.min_steps or any(not p.is_parameter for p in run.parameters.values()):
+            return None
+        return self._finding(
+            f"backward ran {count(backwards, 'time')}, but no optimizer stepped and no parameter "
+            "changed",
+            Evidence(signal="backwards", value=backwards, limit="a step"),
+            Remedy(name="call-step", text="Call optimizer.step() after backward()."),
+            run.source("backward"),
+        )
+
+    def _stale(self, run: Training) -> Finding | None:
+        reached = frozenset().union(*(wiring.parameters for wiring in run.wirings))
+        known = [run.parameters[name] for name in reached if name in run.parameters]
+        trained = [parameter for parameter in known if parameter.trainable]
+        if not run.optimizers or not trained or any(p.optimized for p in trained):
+            return None
+        if run.steps < self.min_steps or run.facts.get("is_adversarial"):
+            return None
+        if any(values_changed(run, parameter.name) for parameter in trained):
+            return None
+        layers = listing(dict.fromkeys(f"`{p.layer or p.name}`" for p in trained))
+        return self._finding(
+            "the optimizer holds other parameters than the model that is trained: the loss "
+            f"reaches {layers}, and none of it is in the optimizer",
+            Evidence(signal="wiring", value=f"{len(trained)} parameters", limit="in the optimizer"),
+            Remedy(
+                name="rebuild-optimizer",
+                text="Make the optimizer after the model, from the parameters of this very model.",
+            ),
+            run.optimizers[0].place,
+        )
+
+    def _no_gradient(self, run: Training) -> Finding | None:
+        missing = run.series("without-gradient")
+        if len(missing) < max(self.min_steps, self.min_share * run.steps):
+            return None
+        return self._finding(
+            f"the optimizer stepped {count(run.steps, 'time')} and found no gradient "
+            f"{count(len(missing), 'time')}: it steps before backward, or after zero_grad",
+            Evidence(signal="without-gradient", value=len(missing), limit=0),
+            Remedy(
+                name="reorder-step",
+                text="Use the order optimizer.zero_grad(), loss.backward(), optimizer.step().",
+            ),
+            run.source("backward"),
+        )
+
+    def _zero_rate(self, run: Training) -> Finding | None:
+        rates = [series.values for series in run.places("learning-rate").values()]
+        if not rates or run.steps < self.min_steps or any((r != 0).any() for r in rates):
+            return None
+        return self._finding(
+            f"the learning rate was 0 in all {run.steps:,} steps",
+            Evidence(signal="learning-rate", value=0.0, limit="above 0"),
+            Remedy(name="raise-lr", text="Give the optimizer a learning rate above 0."),
+            run.optimizers[0].place if run.optimizers else None,
+        )
+
+    def _finding(
+        self, message: str, evidence: Evidence, remedy: Remedy, where: Place | None
+    ) -> Finding:
+        return Finding(
+            severity=self.severity, confidence=0.98, message=message, where=where,
+            evidence=(evidence,), remedies=(remedy,),
+        )  # fmt: skip
+
+
+def values_changed(run: Training, name: str) -> bool:
+    """Whether a parameter had different values at different samples."""
+    values = run.series("weight-rms", name).values
+    return len(values) > 1 and bool((values != values[0]).any())

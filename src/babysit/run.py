@@ -1,0 +1,216 @@
+"""The record of one watched process: its trainings as signals, facts and wiring.
+
+A run is built from *events*, small JSON-able dictionaries in the order they happened. The live
+run and a run read back from disk go through the same :meth:`Run.apply`, so both hold the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from babysit.findings import Place
+from babysit.signals import SIGNALS, Series
+from babysit.wiring import LossCall, Node, Wiring
+
+SCHEMA: Final = 1
+MAX_WIRINGS: Final = 8
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A parameter of a training.
+
+    Args:
+        layer: the layer that owns it, such as ``encoder.layers.3.linear1``.
+        kind: class of that layer (``Linear``), empty for a bare tensor.
+        trainable: whether it requires a gradient.
+        optimized: whether any optimizer holds it.
+        is_parameter: an ``nn.Parameter``; ``False`` for a bare tensor that requires a gradient.
+    """
+
+    name: str
+    shape: tuple[int, ...] = ()
+    layer: str = ""
+    kind: str = ""
+    dtype: str = "float32"
+    trainable: bool = True
+    optimized: bool = True
+    is_parameter: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """An optimizer of a training: its class, settings of its groups, where it was made."""
+
+    kind: str
+    groups: tuple[Mapping[str, Any], ...] = ()
+    place: Place | None = None
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether updates are scaled by past gradients, so that their size is the rate's."""
+        return "betas" in (self.groups[0] if self.groups else {}) or self.kind in {
+            "RMSprop",
+            "Adagrad",
+            "Adadelta",
+            "Rprop",
+        }
+
+
+class Training:
+    """One training of a run, what rules read.
+
+    Attributes:
+        signals: series by signal name and place; the whole training is the place ``""``.
+        parameters: by name.
+        facts: what does not change over steps: ``backward_place``, ``is_adversarial``, ...
+    """
+
+    def __init__(self, *, name: str = "training", number: int = 1) -> None:
+        self.name = name
+        self.number = number
+        self.steps = 0
+        self.signals: dict[str, dict[str, Series]] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.optimizers: tuple[Optimizer, ...] = ()
+        self.wirings: list[Wiring] = []
+        self.facts: dict[str, Any] = {}
+
+    def record(self, signal: str, value: float, *, step: int, place: str = "") -> None:
+        """Append a value.
+
+        Raises:
+            KeyError: the signal is not one of :data:`babysit.signals.SIGNALS`.
+        """
+        if signal not in SIGNALS:
+            raise KeyError(f"{signal!r} is not a known signal; add it to babysit/signals.py")
+        places = self.signals.setdefault(signal, {})
+        if place not in places:
+            places[place] = Series()
+        places[place].append(step, value)
+
+    def series(self, signal: str, place: str = "") -> Series:
+        """The series of a signal; an empty one if it was never seen."""
+        return self.places(signal).get(place) or Series()
+
+    def places(self, signal: str) -> Mapping[str, Series]:
+        """All series of a signal by place."""
+        return self.signals.get(signal, {})
+
+    def has(self, need: str) -> bool:
+        """Whether a rule's need is met: a signal's name, ``wiring`` or ``optimizer``."""
+        if need == "wiring":
+            return bool(self.wirings)
+        if need == "optimizer":
+            return bool(self.optimizers)
+        return any(len(series) for series in self.places(need).values())
+
+    def place(self, name: str) -> str | None:
+        """A source place among the facts as ``file:line``; for messages."""
+        place = self.source(name)
+        return f"{place.file}:{place.line}" if place else None
+
+    def source(self, name: str) -> Place | None:
+        """A source place among the facts, such as ``backward`` or ``optimizer``."""
+        fact = self.facts.get(f"{name}_place")
+        return Place(**fact) if fact else None
+
+    def layer_place(self, layer: str, *, op: str | None = None) -> Place:
+        """The place of a layer: its name, and the line that built it where that is known."""
+        known = self.facts.get("layer_places", {}).get(layer, {})
+        return Place(**{**known, "layer": layer, "op": op})
+
+    def apply(self, event: Event) -> None:
+        kind, step = event["event"], event.get("step", 0)
+        if kind in ("step", "sample"):
+            for signal, value in event.get("values", {}).items():
+                if isinstance(value, Mapping):
+                    for place, one in value.items():
+                        self.record(signal, one, step=step, place=place)
+                else:
+                    self.record(signal, value, step=step)
+            if kind == "step":
+                self.steps = max(self.steps, step + 1)
+        elif kind == "parameters":
+            for fields in event["parameters"]:
+                known = Parameter(**{**fields, "shape": tuple(fields.get("shape", ()))})
+                self.parameters[known.name] = known
+        elif kind == "optimizers":
+            self.optimizers = tuple(read_optimizer(fields) for fields in event["optimizers"])
+        elif kind == "wiring" and len(self.wirings) < MAX_WIRINGS:
+            self.wirings.append(read_wiring(event))
+        elif kind == "facts":
+            for name, value in event["facts"].items():
+                known_value = self.facts.get(name)
+                both = isinstance(known_value, dict) and isinstance(value, Mapping)
+                self.facts[name] = {**known_value, **value} if both else value
+
+
+def read_optimizer(fields: Mapping[str, Any]) -> Optimizer:
+    place = fields.get("place")
+    return Optimizer(
+        kind=fields["kind"],
+        groups=tuple(fields.get("groups", ())),
+        place=Place(**place) if place else None,
+    )
+
+
+def read_wiring(event: Event) -> Wiring:
+    nodes = (
+        Node(**{**n, "inputs": tuple(n.get("inputs", ())), "shape": tuple(n.get("shape", ()))})
+        for n in event["nodes"]
+    )
+    calls = (
+        LossCall(
+            **{
+                **c,
+                "prediction_shape": tuple(c["prediction_shape"]),
+                "target_shape": tuple(c["target_shape"]),
+            }
+        )
+        for c in event.get("calls", ())
+    )
+    return Wiring(step=event.get("step", 0), nodes=tuple(nodes), calls=tuple(calls))
+
+
+@dataclass(kw_only=True)
+class Run:
+    """A watched process: header, trainings, how it ended."""
+
+    header: dict[str, Any] = field(default_factory=dict)
+    trainings: dict[int, Training] = field(default_factory=dict)
+    ending: dict[str, Any] = field(default_factory=dict)
+    is_cut: bool = False
+
+    def apply(self, event: Event) -> None:
+        """Add one event. Events of an unknown kind are skipped, so newer records stay readable."""
+        kind = event["event"]
+        if kind == "start":
+            self.header = {name: value for name, value in event.items() if name != "event"}
+        elif kind == "end":
+            self.ending = {name: value for name, value in event.items() if name != "event"}
+        elif kind == "training":
+            number = event["training"]
+            self.trainings[number] = Training(name=event["name"], number=number)
+        elif event.get("training") in self.trainings:
+            self.trainings[event["training"]].apply(event)
+
+    @classmethod
+    def replay(cls, events: Iterable[Event]) -> Run:
+        """The run that these events made."""
+        run = cls()
+        for event in events:
+            run.apply(event)
+        return run
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of all trainings together."""
+        return sum(training.steps for training in self.trainings.values())
+
+    @property
+    def has_trained(self) -> bool:
+        return any(t.steps or t.has("loss") for t in self.trainings.values())

@@ -1,0 +1,315 @@
+"""The wiring of a watched run: instrument → record → diagnosis. It connects, it does not think."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from babysit import __version__, launch
+from babysit.diagnosis import Diagnosis, diagnose
+from babysit.errors import BabysitError
+from babysit.faults import Faults
+from babysit.findings import SEVERITIES, Finding
+from babysit.imports import AfterImport
+from babysit.reports.terminal import TerminalReport, announcement
+from babysit.run import SCHEMA, Run
+from babysit.settings import Settings
+from babysit.store.segment import Segment, new_id
+from babysit.target import Target
+
+_current: Session | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a session ends with."""
+
+    run: Run
+    diagnosis: Diagnosis
+    run_id: str | None = None
+
+
+class Session:
+    """One watched process, from its first event to its diagnosis."""
+
+    def __init__(self, settings: Settings, *, script: str, argv: Sequence[str] = ()) -> None:
+        self.settings = settings
+        self.run = Run()
+        self.faults = Faults(self.tell)
+        self.seen_torch = False
+        self._script, self._argv = script, tuple(argv)
+        self._lock = threading.RLock()
+        self._watcher: Any = None
+        self._undo: list[Callable[[], None]] = []
+        self._segment: Segment | None = None
+        self._early_logs: list[dict[str, float]] = []
+        self._announced: set[tuple[str, str | None]] = set()
+        self._next_look = 1
+        self._looks_bad = False
+        self._started = time.perf_counter()
+
+    # -- beginning and end ---------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open the record and wait for torch; the script decides when to import it."""
+        global _current
+        _current = self
+        self._started = time.perf_counter()
+        self._open_segment()
+        self.emit(
+            {
+                "event": "start", "schema": SCHEMA, "babysit": __version__, "time": time.time(),
+                "script": self._script, "argv": list(self._argv), "python": sys.version.split()[0],
+                "pid": os.getpid(), "budget": self.settings.budget, "seed": self.settings.seed,
+            }
+        )  # fmt: skip
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
+        self._seed()
+        self._after_import("torch", self._attach)
+
+    def _after_import(self, module: str, callback: Callable[[], None]) -> None:
+        guarded = AfterImport(module, lambda: self.faults.guard(callback))
+        self._undo.append(guarded.attach())
+
+    def _attach(self) -> None:
+        from babysit.instrument.metrics import WRITERS, pick_up
+        from babysit.instrument.watcher import Watcher
+
+        self.seen_torch = True
+        self._watcher = Watcher(
+            emit=self.emit, on_step=self._on_step, budget=self.settings.budget,
+            faults=self.faults, stop=launch.Stop,
+        )  # fmt: skip
+        self._watcher.attach()
+        for writer in WRITERS:
+            self._after_import(
+                writer,
+                lambda writer=writer: self._undo.append(  # type: ignore[misc]  # binds the loop's value
+                    pick_up(writer, self.log, self.faults).undo
+                ),
+            )
+
+    def _seed(self) -> None:
+        seed = self.settings.seed
+        if seed is not None:
+            random.seed(seed)
+            self._after_import("numpy", lambda: sys.modules["numpy"].random.seed(seed))
+            self._after_import("torch", lambda: sys.modules["torch"].manual_seed(seed))
+
+    def finish(self, *, outcome: str, exit_code: int | None) -> Verdict:
+        """Take everything off, close the record and judge it."""
+        global _current
+        if self._watcher is not None:
+            self._watcher.detach()
+        while self._undo:
+            self._undo.pop()()
+        seconds = time.perf_counter() - self._started
+        spent = self._watcher.pacer.spent if self._watcher is not None else 0.0
+        self.emit(
+            {
+                "event": "end", "outcome": outcome, "exit_code": exit_code,
+                "seconds": round(seconds, 4),
+                "overhead": {"seconds": round(spent, 4), "share": round(spent / seconds, 5)},
+                "torch": self.seen_torch,
+            }
+        )  # fmt: skip
+        run_id = self._segment.run_id if self._segment is not None else None
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+        if _current is self:
+            _current = None
+        diagnosis = diagnose(self.run)
+        for fault in diagnosis.faults:
+            self.faults.report(RuntimeError(fault))
+        return Verdict(run=self.run, diagnosis=diagnosis, run_id=run_id)
+
+    def _forked(self) -> None:
+        """In a child of the script: say nothing, write nothing."""
+        if self._watcher is not None:
+            self._watcher.abandon()
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+
+    # -- events --------------------------------------------------------------------------
+
+    def emit(self, event: dict[str, Any]) -> None:
+        """Add one event to the run and to the file."""
+        with self._lock:
+            self.run.apply(event)
+            if event["event"] == "step":
+                loss = event["values"].get("loss", 0.0)
+                self._looks_bad |= not abs(loss) < float("inf")
+            elif event["event"] == "training" and self._early_logs:
+                waiting, self._early_logs = self._early_logs, []
+                for values in waiting:
+                    self.log(values)
+            if self._segment is not None:
+                try:
+                    self._segment.write(event)
+                except OSError as error:
+                    self._give_up_storing(error)
+
+    def log(self, values: Mapping[str, float]) -> None:
+        """Add logged metrics to the training at hand."""
+        if not self.run.trainings:
+            self._early_logs.append(dict(values))
+            return
+        number = max(self.run.trainings)
+        if self._watcher is not None and self._watcher.thread.last is not None:
+            number = self._watcher.thread.last.number
+        step = self.run.trainings[number].steps
+        self.emit(
+            {"event": "sample", "training": number, "step": step, "values": {"logged": values}}
+        )
+
+    def _open_segment(self) -> None:
+        if self.settings.folder is not None:
+            try:
+                self._segment = Segment(self.settings.folder, new_id(self._script))
+            except OSError as error:
+                self._give_up_storing(error)
+
+    def _give_up_storing(self, error: OSError) -> None:
+        self._segment = None
+        self.tell(f"babysit: this run cannot be stored ({error}). Watching goes on without it.")
+
+    def tell(self, line: str) -> None:
+        """One line of ours, on stderr, beside whatever the script prints."""
+        if not self.settings.quiet and sys.stderr is not None:
+            print(line, file=sys.stderr, flush=True)
+
+    # -- while it runs -------------------------------------------------------------------
+
+    def _on_step(self, sampled: bool) -> bool:
+        """Announce what has become certain; whether to stop the training."""
+        steps = self.run.steps
+        stop = self.settings.max_steps is not None and steps >= self.settings.max_steps
+        if steps >= self._next_look or self._looks_bad:
+            self._next_look = max(self._next_look, int(steps * 1.5) + 1)
+            self._looks_bad = False
+            found = diagnose(self.run).findings
+            for finding in found:
+                self._announce(finding, steps)
+            stop |= any(self._stops(finding) for finding in found)
+        return stop
+
+    def _announce(self, finding: Finding, steps: int) -> None:
+        key = (finding.rule, finding.training)
+        if finding.is_certain and finding.because_of is None and key not in self._announced:
+            self._announced.add(key)
+            self.tell(announcement(finding, steps))
+
+    def _stops(self, finding: Finding) -> bool:
+        return finding.confidence >= 0.95 and reaches(finding.severity, self.settings.stop_on)
+
+
+def reaches(severity: str, level: str) -> bool:
+    """Whether a severity is at least as grave as a level; ``never`` is reached by none."""
+    return level != "never" and SEVERITIES.index(severity) <= SEVERITIES.index(level)  # type: ignore[arg-type]  # both come from the same list
+
+
+def run_script(
+    target: Target, settings: Settings, *, on_verdict: Callable[[Verdict, Session], None]
+) -> None:
+    """Run a program watched, hand over the verdict, and exit as the program does."""
+    session = Session(settings, script=target.label, argv=target.argv[1:])
+
+    def on_end(ending: launch.Ending) -> int | None:
+        verdict = session.finish(outcome=ending.outcome, exit_code=ending.exit_code)
+        on_verdict(verdict, session)
+        worst = [finding.severity for finding in verdict.diagnosis.findings]
+        failed = any(reaches(severity, settings.fail_on) for severity in worst)
+        return 1 if failed else None
+
+    session.start()
+    launch.run(target, on_end=on_end)
+
+
+class watch:  # noqa: N801  # reads as a function in `with babysit.watch():`
+    """Watch the trainings of this process from here on.
+
+    As a context manager it ends with the block, takes off every hook and prints the diagnosis to
+    stderr; called once at the top of a script it ends with the process.
+
+    Args:
+        budget: share of the wall time that watching may cost.
+        quiet: print nothing; read :attr:`diagnosis` instead.
+        store: keep the record under ``.babysit/``.
+
+    Attributes:
+        diagnosis: the :class:`~babysit.diagnosis.Diagnosis` once the block has ended.
+
+    Raises:
+        BabysitError: the budget is not a share.
+
+    Example:
+        >>> import babysit
+        >>> with babysit.watch(quiet=True, store=False) as watching:
+        ...     pass  # train here
+        >>> watching.diagnosis.findings
+        ()
+    """
+
+    diagnosis: Diagnosis | None
+
+    def __init__(self, *, budget: float = 0.02, quiet: bool = False, store: bool = True) -> None:
+        self.diagnosis = None
+        self.run: Run | None = None
+        self._session: Session | None = None
+        if _current is not None:  # `babysit run` or another watch() is at it already
+            return
+        settings = Settings(budget=budget, quiet=quiet, **({} if store else {"folder": None}))
+        self._session = Session(settings, script=sys.argv[0] or "python", argv=sys.argv[1:])
+        self._session.start()
+        atexit.register(self.stop)
+
+    def __enter__(self) -> watch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        crashed = kind is not None and not issubclass(kind, launch.Stop)
+        self.stop(outcome="crashed" if crashed else "finished")
+
+    def stop(self, *, outcome: str = "finished") -> None:
+        """End the watching now. Does nothing the second time."""
+        session, self._session = self._session, None
+        if session is None:
+            return
+        atexit.unregister(self.stop)
+        verdict = session.finish(outcome=outcome, exit_code=None)
+        self.diagnosis, self.run = verdict.diagnosis, verdict.run
+        report = TerminalReport.for_stream(sys.stderr, run_id=verdict.run_id)
+        session.tell(report.render(verdict.diagnosis, verdict.run))
+
+
+def log(**metrics: float) -> None:
+    """Log metrics of the training that is being watched; without a watch nothing happens.
+
+    Raises:
+        BabysitError: a value is not a number.
+    """
+    values: dict[str, float] = {}
+    for name, value in metrics.items():
+        try:
+            values[name] = float(value)
+        except (TypeError, ValueError):
+            raise BabysitError(
+                f"babysit.log({name}=…) got a {type(value).__name__}; it takes numbers, "
+                "such as a float or a tensor with one element."
+            ) from None
+    if _current is not None:
+        _current.log(values)

@@ -1,0 +1,154 @@
+"""Wiring: the autograd graph of one step as plain data, and questions to it.
+
+A node is an operation that took part in the loss. Its inputs are the nodes whose results it
+read; operands without a gradient (data, targets, constants) appear as ``None``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from babysit.findings import Place
+
+PARAMETER: Final = "Parameter"
+
+# Operations that pass values on unchanged, only seen under another shape or type.
+RESHAPES: Final = frozenset(
+    "View UnsafeView ReshapeAlias Reshape Transpose Permute T Mt Squeeze Unsqueeze Slice Select "
+    "Clone ToCopy Alias AsStrided Narrow Split SplitWithSizes Chunk Unbind Index IndexSelect "
+    "Contiguous Expand Flatten Unflatten Movedim Detach Copy CopySlices ViewAs Swapaxes".split()
+)
+LINEARS: Final = frozenset(
+    "Addmm Mm Linear Convolution MkldnnConvolution CudnnConvolution Addmv Mv Bmm Baddbmm "
+    "MklLinear MkldnnLinear".split()
+)
+SOFTMAXES: Final = frozenset({"Softmax", "SafeSoftmax"})
+ELEMENTWISE: Final = frozenset("Add Sub Mul Div Rsub Pow Abs Neg SmoothL1Loss HuberLoss".split())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One operation: its name without the ``Backward0`` ending, and where it stands."""
+
+    op: str
+    inputs: tuple[int | None, ...] = ()
+    shape: tuple[int, ...] = ()
+    layer: str | None = None
+    parameter: str | None = None
+    file: str | None = None
+    line: int | None = None
+    code: str | None = None
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Place:
+        return Place(
+            layer=self.layer, op=self.op, file=self.file, line=self.line, code=self.code
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, so that a wiring stays small on disk."""
+        full = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: value for name, value in full.items() if value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossCall:
+    """A call of one of PyTorch's loss functions: shapes and value ranges of its operands."""
+
+    function: str
+    prediction_shape: tuple[int, ...]
+    target_shape: tuple[int, ...]
+    file: str | None = None
+    line: int | None = None
+    code: str | None = None
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """All nodes of one backward pass, inputs before their consumers; the last is the loss."""
+
+    step: int = 0
+    nodes: tuple[Node, ...] = ()
+    calls: tuple[LossCall, ...] = ()
+
+    @cached_property
+    def consumers(self) -> tuple[tuple[int, ...], ...]:
+        """For every node, the nodes that read its result."""
+        found: list[list[int]] = [[] for _ in self.nodes]
+        for index, node in enumerate(self.nodes):
+            for source in node.inputs:
+                if source is not None:
+                    found[source].append(index)
+        return tuple(tuple(users) for users in found)
+
+    @cached_property
+    def parameters(self) -> frozenset[str]:
+        """Names of the parameters that the loss depends on."""
+        return frozenset(node.parameter for node in self.nodes if node.parameter)
+
+    @property
+    def digest(self) -> str:
+        """The same for two steps whose wiring is the same (batch size aside)."""
+        text = repr([(n.op, n.inputs, n.shape[1:], n.layer) for n in self.nodes])
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def find(self, ops: Iterable[str]) -> Iterator[int]:
+        """Indices of the nodes whose operation is one of ``ops``, inputs first."""
+        wanted = frozenset(ops)
+        return (index for index, node in enumerate(self.nodes) if node.op in wanted)
+
+    def source(self, index: int | None, *, through: frozenset[str] = RESHAPES) -> int | None:
+        """The node that produced a value, looking back through operations of one operand."""
+        while index is not None and self.nodes[index].op in through:
+            inputs = [source for source in self.nodes[index].inputs if source is not None]
+            index = inputs[0] if len(inputs) == 1 else None
+        return index
+
+    def operand(self, index: int) -> int | None:
+        """The data that a layer's operation reads: its one input that is not a parameter."""
+        found = [
+            source
+            for source in self.nodes[index].inputs
+            if source is not None and self.weight(source) is None
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def weight(self, index: int | None) -> str | None:
+        """The parameter's name if this value is a parameter, maybe reshaped or cast."""
+        index = self.source(index)
+        return self.nodes[index].parameter if index is not None else None
+
+    def softmax(self, index: int | None) -> int | None:
+        """The softmax that produced this value: PyTorch's own, or exp(x) / sum(exp(x))."""
+        index = self.source(index)
+        if index is None:
+            return None
+        node = self.nodes[index]
+        if node.op in SOFTMAXES:
+            return index
+        if node.op == "Div" and len(node.inputs) == 2:
+            top, bottom = self.source(node.inputs[0]), self.source(node.inputs[1])
+            if top is not None and bottom is not None and self.nodes[bottom].op == "Sum":
+                same = self.source(self.nodes[bottom].inputs[0]) == top
+                return index if same and self.nodes[top].op == "Exp" else None
+        return None
+
+
+def chain(*nodes: Node, step: int = 0) -> Wiring:
+    """A wiring in which every node reads the one before it; for examples and tests."""
+    linked = (
+        Node(
+            **{
+                **{name: getattr(node, name) for name in Node.__dataclass_fields__},
+                "inputs": node.inputs or ((index - 1,) if index else ()),
+            }
+        )
+        for index, node in enumerate(nodes)
+    )
+    return Wiring(step=step, nodes=tuple(linked))
