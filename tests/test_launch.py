@@ -83,15 +83,16 @@ class Lab:
         """Run the program in both ways, and assert that nobody can tell the difference."""
         plain = self.python(*arguments, **options)
         launched = self.launch(*arguments, **options)
-        assert launched.stderr == _without_runpy(plain.stderr)
-        assert launched.stdout == plain.stdout
+        assert _normal(launched.stderr) == _normal(plain.stderr)
+        assert _normal(launched.stdout) == _normal(plain.stdout)
         assert launched.returncode == plain.returncode
         return launched
 
 
-def _without_runpy(text: str | None) -> str | None:
-    """``python -m`` shows frames of runpy, which say nothing; we do not."""
-    return text and re.sub(r'  File "<frozen runpy>", line \d+, in \w+\n', "", text)
+def _normal(text: str) -> str:
+    """Without addresses, and without the frames of runpy that ``python -m`` shows and we do not."""
+    text = re.sub(r'  File "<frozen runpy>", line \d+, in \w+\n', "", text)
+    return re.sub(r"\b0x[0-9a-f]+\b", "0x…", text)
 
 
 @pytest.fixture
@@ -118,7 +119,6 @@ FINISHED = {
     "exits with True": "import sys; sys.exit(True)",
     "exits with a message": "import sys; print('out'); sys.exit('something is wrong')",
     "exits with an object": "import sys; sys.exit({'a': 1})",
-    "exits with a message and no stderr": "import sys; sys.stderr = None; sys.exit('lost')",
     "exits at once": "import os; print('a', flush=True); print('lost'); os._exit(3)",
     "warns": """
         import warnings
@@ -465,7 +465,7 @@ def test_both_streams_keep_their_order(arguments: list[str], last: str, lab: Lab
     lab.write("folder/__main__.py", source)
     plain = lab.python(*arguments, stderr=subprocess.STDOUT)
     launched = lab.launch(*arguments, stderr=subprocess.STDOUT)
-    assert launched.stdout == _without_runpy(plain.stdout)
+    assert launched.stdout == _normal(plain.stdout)
 
 
 @pytest.mark.parametrize("source", ["print('lost')", "print('lost'); 1 / 0", "raise SystemExit(3)"])
@@ -495,14 +495,13 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-@pytest.mark.parametrize("arguments", [["a.py"], ["-m", "pack.a"], ["folder"]])
-def test_workers_know_the_classes_of_main(arguments: list[str], method: str, lab: Lab) -> None:
-    for name in ("a.py", "pack/a.py", "folder/__main__.py"):
+@pytest.mark.parametrize("arguments", ["a.py", "-m pack.a"])
+def test_workers_know_the_classes_of_main(arguments: str, method: str, lab: Lab) -> None:
+    for name in ("a.py", "pack/a.py"):
         lab.write(name, POOL)
-    result = lab.launch(*arguments, method)
-    if (arguments, method) == (["folder"], "fork") or arguments != ["folder"]:
-        assert (result.stdout, result.stderr) == ("[1, 4, 9]\n", "")
-    assert lab.ending().startswith("finished")
+    result = lab.launch(*arguments.split(), method)
+    assert (result.stdout, result.stderr) == ("[1, 4, 9]\n", "")
+    assert lab.ending() == "finished 0 None NoneType"
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import py_compile
+import sys
 import zipfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from babysit.errors import BabysitError
 from babysit.target import resolve
 
 REFUSALS: dict[str, tuple[str, bytes | None, str]] = {
-    "a missing file": ("nothing.py", None, "nothing.py does not exist .* give the path"),
+    "a missing file": ("zzz", None, "zzz does not exist .* give the path"),
     "a misspelt file": ("trian.py", None, "did you mean train.py, which .* has"),
     "a folder without __main__.py": ("empty", None, "empty has no __main__.py.* empty/train.py"),
     "a zip without __main__.py": ("empty.zip", None, "empty.zip has no __main__.py"),
@@ -40,7 +41,7 @@ def test_resolve_refuses(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     program, content, message = REFUSALS[case]
     if content is not None:
         Path(program).write_bytes(content)
-    with pytest.raises(BabysitError, match=f"^{message}|{message}"):
+    with pytest.raises(BabysitError, match=message):
         resolve(program)
 
 
@@ -64,8 +65,6 @@ def test_resolve_refuses_a_module_without_importing_it(
 def test_a_module_is_found_in_the_current_folder_and_sys_path_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-
     monkeypatch.chdir(tmp_path)
     Path("only_here.py").touch()
     before = sys.path[:]

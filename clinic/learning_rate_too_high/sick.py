@@ -28,7 +28,7 @@ def accuracy(model, x, y):
 
 def parse_args():
     parser = argparse.ArgumentParser(description="Train a small network on the digits.")
-    parser.add_argument("--lr", type=float, default=2.0)
+    parser.add_argument("--lr", type=float, default=0.5)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=6)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from babysit.version import __version__
+
 if TYPE_CHECKING:
     from babysit.diagnosis import diagnose
     from babysit.session import log, watch
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "diagnose", "log", "watch"]
 
 

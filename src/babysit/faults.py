@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from babysit import __version__
+from babysit.version import __version__
 
 REPORT_AT = "https://github.com/babysit-dev/babysit/issues"
 RAISE_VARIABLE = "BABYSIT_RAISE"

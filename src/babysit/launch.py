@@ -27,7 +27,7 @@ from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFil
 from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType, TracebackType
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, Self
 
 from babysit.errors import BabysitError
 from babysit.target import Target, resolve, set_first_path
@@ -318,24 +318,21 @@ class _Terminator(int):
     function behind them takes it for a handler, since it is callable.
     """
 
-    def __new__(cls, report: _Report) -> _Terminator:
+    def __new__(cls, report: _Report) -> Self:
         return super().__new__(cls, signal.SIG_DFL)
 
     def __init__(self, report: _Report) -> None:
         self._report = report
-        names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        self._signals = [getattr(signal, name) for name in names]
-        for signum in self._signals:
-            if signal.getsignal(signum) is signal.SIG_DFL:  # Under nohup, SIGHUP is ignored.
+        self._thread = threading.local()
+        for name in ("SIGTERM", "SIGHUP"):  # Windows lacks the second.
+            signum = getattr(signal, name, None)
+            # Where nohup has it ignored, it stays so.
+            if signum is not None and signal.getsignal(signum) is signal.SIG_DFL:
                 _signal.signal(signum, self)
         if hasattr(os, "register_at_fork"):
-            # A worker must die of terminate() at once, even within a long call of C code.
-            os.register_at_fork(after_in_child=self.detach)
-
-    def detach(self) -> None:
-        for signum in self._signals:
-            if _signal.getsignal(signum) is self:
-                signal.signal(signum, signal.SIG_DFL)
+            os.register_at_fork(
+                before=self._hold, after_in_parent=self._release, after_in_child=self._leave
+            )
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         signal.signal(signum, signal.SIG_DFL)  # A second one kills at once.
@@ -343,6 +340,26 @@ class _Terminator(int):
             self._report.give(_ended_by(signum))
         finally:
             signal.raise_signal(signum)
+
+    def detach(self) -> None:
+        for signum in self._handled():
+            signal.signal(signum, signal.SIG_DFL)
+
+    def _handled(self) -> list[signal.Signals]:
+        return [signum for signum in signal.Signals if _signal.getsignal(signum) is self]
+
+    # A forked worker must die of terminate() at once, even within a long call of C code, so we
+    # leave it. Signals are held meanwhile, for one that came before would be lost.
+
+    def _hold(self) -> None:
+        self._thread.mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._handled())
+
+    def _release(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._thread.mask)
+
+    def _leave(self) -> None:
+        self.detach()
+        self._release()
 
 
 # --- Tracebacks without us

@@ -24,12 +24,16 @@ class Course:
 
     levels: Floats
     noise: float
+    first: float
     highest: float
     num_points: int
 
     @property
     def start(self) -> float:
-        return float(self.levels[0])
+        """The level at the beginning; the very first point where the curve leapt up after it."""
+        return min(float(self.levels[0]), self.first) if self.highest > 4 * self.first else (
+            float(self.levels[0])
+        )  # fmt: skip
 
     @property
     def end(self) -> float:
@@ -59,6 +63,7 @@ def course(values: Floats) -> Course | None:
     return Course(
         levels=np.array([window.mean() for window in windows]),
         noise=spread / (len(finite) / WINDOWS) ** 0.5,
+        first=float(finite[0]),
         highest=float(finite.max()),
         num_points=len(finite),
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from babysit import __version__, launch
+from babysit import launch
 from babysit.diagnosis import Diagnosis, diagnose
 from babysit.errors import BabysitError
 from babysit.faults import Faults
@@ -24,6 +24,7 @@ from babysit.run import SCHEMA, Run
 from babysit.settings import Settings
 from babysit.store.segment import Segment, new_id
 from babysit.target import Target
+from babysit.version import __version__
 
 _current: Session | None = None
 

@@ -6,7 +6,6 @@ an evaluation; evaluations are told apart by the lines that call them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -99,6 +98,7 @@ class Evaluations:
         self._means: dict[tuple[tuple[str, int], ...], tuple[Mean, Mean]] = {}
         self._open: list[tuple[tuple[tuple[str, int], ...], Call]] = []
         self._trained_on: tuple[int, tuple[int, ...]] | None = None
+        self._with_loss: set[tuple[int, tuple[int, ...]]] = set()
         self.calls: list[LossCall] = []
         self.on_training_data: set[str] = set()
 
@@ -125,7 +125,22 @@ class Evaluations:
         share = call.accuracy()
         if share is not None:
             accuracy.add(share, call.size)
+            self._with_loss.add((call.target.data_ptr(), tuple(call.target.shape)))
         if repeats:
+            self.on_training_data.add(stream_name(site))
+
+    def see_agreement(
+        self, target: Tensor, result: Tensor, *, repeats_training_data: bool
+    ) -> None:
+        """A hand-written accuracy: predictions compared with labels, outside any gradient."""
+        key = (target.data_ptr(), tuple(target.shape))
+        if key == self._trained_on or key in self._with_loss:
+            return
+        site = sources.call_chain()
+        self._means.setdefault(site, (Mean(), Mean()))[1].add(
+            result.float().mean(), result.shape[0]
+        )
+        if repeats_training_data:
             self.on_training_data.add(stream_name(site))
 
     def begin_training(self, *, in_eval_mode: bool) -> None:
@@ -141,10 +156,12 @@ class Evaluations:
             return {}
         losses, accuracies = {}, {}
         for site, (loss, accuracy) in self._means.items():
-            losses[stream_name(site)] = loss.value()
+            if loss.weight:
+                losses[stream_name(site)] = loss.value()
             if accuracy.weight:
                 accuracies[stream_name(site)] = accuracy.value()
         self._means.clear()
+        self._with_loss.clear()
         return {"eval-loss": losses, "eval-accuracy": accuracies}
 
 
@@ -153,14 +170,13 @@ def stream_name(site: tuple[tuple[str, int], ...]) -> str:
     return " > ".join(f"{sources.shown(path)}:{line}" for path, line in reversed(site)) or "?"
 
 
-def watched(
-    name: str, original: Callable[..., Any], see: Callable[[str, Any, Any, Any], None]
-) -> Callable[..., Any]:
-    """The loss function, with its calls shown to ``see`` after the fact."""
-
-    def loss_function(*args: Any, **kwargs: Any) -> Any:
-        result = original(*args, **kwargs)
-        see(name, args, kwargs, result)
-        return result
-
-    return loss_function
+def is_agreement(left: Any, right: Any) -> bool:
+    """Whether a comparison looks like predicted classes against labels: two integer vectors."""
+    return (
+        isinstance(left, Tensor)
+        and isinstance(right, Tensor)
+        and left.dim() == 1
+        and left.shape == right.shape
+        and left.shape[0] > 1
+        and left.dtype == right.dtype == torch.int64
+    )

@@ -6,16 +6,17 @@ import time
 
 FIRST_STEPS = 3
 GROWTH = 1.25
-ALLOWANCE_SECONDS = 0.3
+GROWTH_OVER_BUDGET = 1.6
+ALLOWANCE_SECONDS = 0.1
 LONGEST_GAP_SHARE = 1 / 400
 
 
 class Pacer:
     """Measures what watching costs and keeps it under its share of the wall time.
 
-    A few steps are always sampled: the first ones, then ever further apart. What the budget
-    leaves is spent on further samples. Short trainings get a fixed allowance, so that a
-    training of one second is examined as well.
+    A few steps are always sampled: the first ones, then ever further apart, the faster so when
+    they cost more than the budget. What the budget leaves is spent on further samples. A fixed
+    allowance lets a training of one second be examined as well.
     """
 
     def __init__(self, budget: float) -> None:
@@ -57,7 +58,8 @@ class Schedule:
         gap = max(4, int(step * LONGEST_GAP_SHARE))
         return step - self.last >= gap and pacer.affords(4 * pacer.sample_cost)
 
-    def sampled(self, step: int) -> None:
+    def sampled(self, step: int, pacer: Pacer) -> None:
         self.last = step
         if step >= self.due:
-            self.due = step + 1 if step < FIRST_STEPS else int(step * GROWTH) + 1
+            growth = GROWTH if pacer.affords(pacer.sample_cost) else GROWTH_OVER_BUDGET
+            self.due = step + 1 if step < FIRST_STEPS else int(step * growth) + 1

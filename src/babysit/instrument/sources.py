@@ -12,10 +12,8 @@ from functools import cache
 from types import FrameType
 from typing import Any, Final
 
-import babysit
-
 _FRAME: Final = re.compile(r'\s*File "(.*?)", line (\d+), in ')
-_OURS: Final = os.path.dirname(os.path.abspath(babysit.__file__))
+_OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _STDLIB: Final = sysconfig.get_path("stdlib")
 
 

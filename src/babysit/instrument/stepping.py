@@ -17,6 +17,7 @@ from babysit.instrument.names import Names
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.parameters import SPREAD_SAMPLES, UpdateSampler, total_norm
 from babysit.instrument.trainings import Pending, Trainings, TrainingState, parameters_of
+from babysit.wiring import Node
 
 if TYPE_CHECKING:
     from babysit.instrument.watcher import Thread
@@ -100,6 +101,8 @@ class Stepping:
         is_first = bool(state.optimizers) and state.optimizers[0]() is optimizer
         if not thread.pending and not is_first:
             return None  # another optimizer of a step already closed
+        if self._has_closure and state.clearing.kept:
+            self._values["gradients-kept"] = 1.0
         values = {**self._step_values(state, thread.pending), **self._values}
         self._close(state, values, thread)
         state.clearing.finish_step(parameters_of(optimizer))
@@ -187,7 +190,7 @@ class Stepping:
                 details.update(self._sampler.finish())
             self._emit("sample", state, values=details)
             state.num_samples += 1
-            state.schedule.sampled(step)
+            state.schedule.sampled(step, self._pacer)
         state.step += 1
         thread.pending, thread.idle_losses, thread.last = [], [], state
 
@@ -240,14 +243,18 @@ class Stepping:
 
     def _adopt_wiring(self, state: TrainingState, reading: Pending) -> None:
         assert reading.wiring is not None
+        nodes = reading.wiring.nodes
+        if num_lines(nodes) > num_lines(state.lines):
+            state.lines = list(nodes)
+        if reading.origin is not None and "non_finite_origin" not in state.facts:
+            self._facts(state, non_finite_origin=with_line(reading.origin, nodes, state.lines))
         if reading.place:
             self._facts(state, backward_place=reading.place)
         if reading.wiring.digest in state.digests or len(state.digests) >= 8:
             return
         state.digests.add(reading.wiring.digest)
-        nodes = [node.to_json() for node in reading.wiring.nodes]
         calls = [vars(call) for call in reading.calls]
-        self._emit("wiring", state, nodes=nodes, calls=calls)
+        self._emit("wiring", state, nodes=[node.to_json() for node in nodes], calls=calls)
 
     def _describe(self, state: TrainingState) -> None:
         """Parameters and optimizers, where they differ from what was said before."""
@@ -322,6 +329,20 @@ class Stepping:
         for index, loss in enumerate(losses):
             state.step = index
             self._emit("sample", state, values={"loss": loss})
+
+
+def with_line(origin: dict[str, Any], nodes: Sequence[Node], lined: Sequence[Node]) -> dict[str, Any]:
+    """The origin with its source line, taken from the same node of an earlier X-ray."""
+    index = origin.pop("node", None)
+    same = [node.op for node in nodes] == [node.op for node in lined]
+    if index is not None and not origin.get("line") and same:
+        node = lined[index]
+        origin |= {"layer": node.layer, "file": node.file, "line": node.line, "code": node.code}
+    return origin
+
+
+def num_lines(nodes: Sequence[Node]) -> int:
+    return sum(node.line is not None for node in nodes)
 
 
 def has_any(module: nn.Module) -> bool:

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from babysit.instrument.clearing import Clearing
 from babysit.instrument.pacing import Schedule
-from babysit.wiring import LossCall, Wiring
+from babysit.wiring import LossCall, Node, Wiring
 
 PROBE_ELEMENTS = 16
 
@@ -27,6 +27,7 @@ class Pending:
     roots: list[nn.Module] = field(default_factory=list)
     values: dict[str, dict[str, float]] = field(default_factory=dict)
     calls: tuple[LossCall, ...] = ()
+    origin: dict[str, Any] | None = None
     place: dict[str, Any] | None = None
 
 
@@ -47,6 +48,7 @@ class TrainingState:
     facts: dict[str, Any] = field(default_factory=dict)
     roots: list[weakref.ref[nn.Module]] = field(default_factory=list)
     mode_layers: list[weakref.ref[nn.Module]] = field(default_factory=list)
+    lines: list[Node] = field(default_factory=list)
     outside: list[weakref.ref[Tensor]] = field(default_factory=list)
     num_samples: int = 0
     is_sampled: bool = False

@@ -7,6 +7,7 @@ else follows from them. One ``optimizer.step`` is one step, however many backwar
 from __future__ import annotations
 
 import functools
+import math
 import threading
 import time
 import weakref
@@ -23,7 +24,7 @@ from torch.optim.optimizer import (
 
 from babysit.faults import Faults
 from babysit.guard import transparent
-from babysit.instrument import losses, sources, xray
+from babysit.instrument import autopsy, losses, sources, xray
 from babysit.instrument.activations import Silence, read_accuracy, read_inputs
 from babysit.instrument.emitter import Emitter
 from babysit.instrument.names import Names
@@ -96,6 +97,7 @@ class Watcher:
         self._armed_for = 0
         self._with_lines = False
         self._user_anomaly = (False, True)
+        self._seen_bad = False
         self._scaled: tuple[Tensor, Tensor] | None = None
         self._training_datasets: set[int] = set()
 
@@ -113,6 +115,8 @@ class Watcher:
         for name in losses.FUNCTIONS:
             see = functools.partial(self._loss_called, name)
             patches.replace(torch.nn.functional, name, wrap(see))
+        for name in ("__eq__", "eq"):
+            patches.replace(Tensor, name, wrap(self._compared))
         loader = torch.utils.data.dataloader._BaseDataLoaderIter
         patches.replace(loader, "__next__", self._wrap_next)
         hooks = torch.autograd.graph.saved_tensors_hooks
@@ -240,6 +244,13 @@ class Watcher:
                 repeats_training_data=self.thread.dataset in self._training_datasets,
             )
 
+    def _compared(self, args: Any, kwargs: Any, result: Any) -> None:
+        if torch.is_grad_enabled() or len(args) != 2 or not isinstance(result, Tensor):
+            return
+        if losses.is_agreement(*args):
+            repeats = self.thread.dataset in self._training_datasets
+            self.evaluations.see_agreement(args[1], result, repeats_training_data=repeats)
+
     def _batch_loaded(self, loader: Any, seconds: float) -> None:
         self.thread.dataset = id(loader._dataset)
         if self.thread.last is not None:
@@ -274,8 +285,10 @@ class Watcher:
         for state in self.trainings.all[-4:]:
             state.clearing.look()
         pending = Pending(loss=self._loss_value(tensors))
-        if self._armed and tensors:
-            self._read_xray(tensors[0], pending)
+        is_bad = isinstance(pending.loss, float) and not math.isfinite(pending.loss)
+        if tensors and (self._armed or (is_bad and not self._seen_bad)):
+            self._read_xray(tensors[0], pending, is_bad=is_bad)
+        self._seen_bad |= is_bad
         if thread.dataset is not None:
             self._training_datasets.add(thread.dataset)
         thread.pending.append(pending)
@@ -294,9 +307,9 @@ class Watcher:
         value = value.mean() if value.dim() else value
         return value.item() if value.device.type == "cpu" else value.clone()
 
-    def _read_xray(self, loss: Tensor, pending: Pending) -> None:
+    def _read_xray(self, loss: Tensor, pending: Pending, *, is_bad: bool) -> None:
         started = time.perf_counter()
-        if self._with_lines:
+        if self._armed and self._with_lines:
             torch._C.set_anomaly_enabled(*self._user_anomaly)
         step = self.thread.last.step if self.thread.last else 0
         reading = xray.read(loss, step=step, scopes=self.scopes, names=self.names)
@@ -305,6 +318,7 @@ class Watcher:
                 pending.values.update({signal: v for signal, v in values.items() if v})
             pending.wiring, pending.leaves = reading.wiring, reading.leaves
             pending.roots = list(self.scopes.roots)
+            pending.origin = autopsy.origin(reading) if is_bad else None
             pending.calls, self.evaluations.calls = tuple(self.evaluations.calls[-8:]), []
             pending.place = sources.caller()
             if not self.thread.is_grad_training:

@@ -109,4 +109,6 @@ def described(origin: dict[str, object]) -> str:
         return f"; the data that enters `{origin.get('layer')}` already holds NaN or Inf"
     name = NAMES.get(str(origin["op"]), str(origin["op"]).lower())
     layer = f" after `{origin['layer']}`" if origin.get("layer") else ""
-    return f"; the first operation with such a result is {name}{layer}"
+    operand = origin.get("operand")
+    received = f", which received {number(float(str(operand)))}" if operand is not None else ""
+    return f"; the first operation with such a result is {name}{layer}{received}"

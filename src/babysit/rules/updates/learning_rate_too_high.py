@@ -55,6 +55,11 @@ class LearningRateTooHigh(Rule):
         unit="times the first loss",
         why="healthy trainings never exceeded 1.9 times their first loss for more than a step",
     )
+    min_leap = threshold(
+        default=1.5,
+        unit="times the first loss",
+        why="large steps that do no harm leave the loss within 1.1 times its first value",
+    )
     min_drop = threshold(
         default=0.1, unit="share of the first loss", why="below this the loss counts as not fallen"
     )
@@ -87,26 +92,26 @@ class LearningRateTooHigh(Rule):
         if len(finite) < 3:
             return
         ratio = early_ratio(run)
-        start = float(np.median(np.abs(finite[:3])))
+        start = abs(float(finite[0]))
         leap = float(np.abs(finite).max()) / max(start, 1e-12)
         has_large_steps = ratio is not None and ratio > self.max_ratio
         if len(finite) < len(values):
             first_bad = int(np.argmin(np.isfinite(values)))
             before = np.abs(values[:first_bad])
-            grew = len(before) > 2 and before[-1] > self.max_leap * np.median(before[:3])
+            grew = len(before) > 1 and before[-1] > self.max_leap * start
             if grew and (has_large_steps or leap > 10 * self.max_leap):
                 yield self._finding(run, ratio, leap, "and then stopped being finite", 0.95)
             return
         loss = course(values)
         if loss is None or not is_bounded_below(run):
             return
-        fell = loss.drop() > self.min_drop and loss.falls
-        lasting = float(np.median(values[len(values) // 2 :])) > self.max_leap * start
-        if fell or not (has_large_steps or lasting):
+        if start - loss.end > self.min_drop * start or leap < self.min_leap:
             return
-        leapt = leap > self.max_leap
-        text = f"and ended at {number(loss.end)}, having begun at {number(start)}"
-        yield self._finding(run, ratio, leap, text, 0.95 if leapt and has_large_steps else 0.8)
+        lasting = float(np.median(values[len(values) // 2 :])) > self.max_leap * start
+        if has_large_steps or lasting:
+            text = f"and ended at {number(loss.end)}, having begun at {number(start)}"
+            sure = leap > self.max_leap and has_large_steps
+            yield self._finding(run, ratio, leap, text, 0.95 if sure else 0.8)
 
     def _finding(
         self, run: Training, ratio: float | None, leap: float, text: str, confidence: float

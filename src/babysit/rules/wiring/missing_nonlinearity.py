@@ -65,30 +65,34 @@ class MissingNonlinearity(Rule):
     )  # fmt: skip
 
     def check(self, run: Training) -> Conclusions:
-        """Find the first chain of linear layers that one layer could replace."""
+        """Find the layers that one layer could replace."""
         for wiring in run.wirings:
-            reported: set[str] = set()
-            for index in wiring.find(LAYERS):
-                later, earlier = wiring.nodes[index], previous_layer(wiring, index)
-                if earlier is None or not later.layer or later.layer in reported:
-                    continue
-                first = wiring.nodes[earlier]
-                if is_collapsible(run, wiring, earlier, index):
-                    reported.add(later.layer)
-                    yield self._finding(first, later, wiring.step)
-            if reported:
+            pairs = [
+                (earlier, index)
+                for index in wiring.find(LAYERS)
+                if (earlier := previous_layer(wiring, index)) is not None
+                and is_collapsible(run, wiring, earlier, index)
+            ]
+            if pairs:
+                yield self._finding(wiring, pairs)
                 return
 
-    def _finding(self, first: Node, later: Node, step: int) -> Finding:
-        names = listing([f"`{first.layer}`", f"`{later.layer}`"])
+    def _finding(self, wiring: Wiring, pairs: list[tuple[int, int]]) -> Finding:
+        layers = dict.fromkeys(wiring.nodes[index].layer for pair in pairs for index in pair)
+        names = listing([f"`{layer}`" for layer in layers], most=4)
+        later = wiring.nodes[pairs[0][1]]
         return Finding(
             confidence=0.95,
             message=f"nothing nonlinear stands between the layers {names}: "
             "together they compute what one linear layer could",
             where=later.place,
-            first_step=step,
+            first_step=wiring.step,
             evidence=(
-                Evidence(signal="wiring", value=f"{first.op} → {later.op}", steps=(step,)),
+                Evidence(
+                    signal="wiring",
+                    value=f"{wiring.nodes[pairs[0][0]].op} → {later.op}",
+                    steps=(wiring.step,),
+                ),
             ),
             remedies=(
                 Remedy(

@@ -1,0 +1,144 @@
+"""Text laid out for a terminal: wrapped to its width, styled where styles can be seen."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable
+from typing import IO, TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+WIDTH: Final = 80
+MAX_WIDTH: Final = 100
+MIN_WIDTH: Final = 40
+LABEL: Final = 10
+CODE: Final = r"`[^`]+`"
+DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def terminal(stream: IO[str] | None) -> tuple[int, bool]:
+    """The width to write to a stream in, and whether it shows colours.
+
+    Other than a terminal it is 80 columns without colours; ``NO_COLOR`` is honoured.
+    """
+    try:
+        if stream is None or not stream.isatty():
+            return WIDTH, False
+        width = os.get_terminal_size(stream.fileno()).columns or WIDTH
+    except (OSError, ValueError, AttributeError):  # closed, or a stand-in for a stream
+        return WIDTH, False
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return max(MIN_WIDTH, min(width, MAX_WIDTH)), not plain
+
+
+class Page:
+    """Collects blocks of text from top to bottom; :meth:`text` gives them all.
+
+    `Code` between backticks stands out. No line is longer than the width.
+    """
+
+    def __init__(self, *, width: int = WIDTH, colour: bool = False) -> None:
+        from rich.console import Console
+
+        self.width = width
+        self._buffer = io.StringIO()
+        self._console = Console(
+            file=self._buffer, width=width, force_terminal=colour, force_jupyter=False,
+            color_system="standard" if colour else None, no_color=not colour, highlight=False,
+            markup=False, emoji=False, legacy_windows=False, _environ={},
+        )  # fmt: skip
+
+    @classmethod
+    def for_stream(cls, stream: IO[str] | None) -> Page:
+        width, colour = terminal(stream)
+        return cls(width=width, colour=colour)
+
+    def text(self) -> str:
+        return self._buffer.getvalue()
+
+    def blank(self) -> None:
+        self._console.print()
+
+    def headline(self, title: str, rest: str = "", *, style: str = "bold") -> None:
+        """A line across the page that begins with a title."""
+        room = self.width - len(title) - 8
+        line = self._styled("━━ ", "dim").append(title, style).append(" ━━ ", "dim")
+        if rest:
+            line.append(shorten(rest, room)).append(" ")
+        self._print(line.append("━" * max(0, self.width - line.cell_len), "dim"))
+
+    def divider(self) -> None:
+        self._print(self._styled("─" * self.width, "dim"))
+
+    def paragraph(self, text: str, *, indent: int = 0, hang: int = 0, style: str = "") -> None:
+        """Wrapped text; lines after the first are indented by ``hang`` more."""
+        self._wrap(self._styled(text, style), " " * indent, " " * (indent + hang))
+
+    def entry(self, label: str, text: str, *, indent: int = 2) -> None:
+        """Wrapped text beside a label in a narrow column; an empty label continues the last."""
+        first = self._styled(" " * indent).append(f"{label:<{LABEL}}", "dim")
+        self._wrap(self._styled(text), first, " " * (indent + LABEL))
+
+    def parts(self, *parts: tuple[str, str], indent: int = 0) -> None:
+        """One line of (text, style) parts, wrapped if it must be."""
+        line = self._styled("")
+        for text, style in parts:
+            line.append(text, style)
+        self._wrap(line, " " * indent, " " * (indent + 2))
+
+    def excerpt(self, lines: Iterable[tuple[int, str]], marked: int, *, indent: int = 4) -> None:
+        """Numbered source lines without their common indentation; the one meant is marked."""
+        rows = list(lines)
+        margin = min((len(c) - len(c.lstrip()) for _, c in rows if c.strip()), default=0)
+        digits = len(str(max(number for number, _ in rows)))
+        for number, code in rows:
+            style = "bold" if number == marked else "dim"
+            sign = ">" if number == marked else " "
+            line = self._styled(f"{' ' * indent}{sign} {number:>{digits}}  ", style)
+            self._print(line.append(code[margin:].rstrip(), style))
+
+    def diff(self, lines: Iterable[str], *, indent: int = 2) -> None:
+        """A unified diff."""
+        for line in lines:
+            style = "bold" if line[:3] in ("---", "+++") else DIFF_STYLES.get(line[:1], "")
+            self._print(self._styled(" " * indent).append(line.rstrip("\n"), style))
+
+    def _styled(self, text: str, style: str = "") -> Text:
+        from rich.text import Text
+
+        made = Text(text, style=style)
+        made.highlight_regex(CODE, "cyan")
+        return made
+
+    def _wrap(self, text: Text, first: str | Text, rest: str) -> None:
+        from rich.text import Text
+
+        room = max(self.width - len(rest), 10)
+        start = first if isinstance(first, Text) else Text(first)
+        for index, line in enumerate(text.wrap(self._console, room)):
+            line.rstrip()
+            self._print((start if index == 0 else Text(rest)).append_text(line))
+
+    def _print(self, line: Text) -> None:
+        """One line as it is, cut where it is too long."""
+        line.rstrip()
+        line.truncate(self.width, overflow="ellipsis")
+        self._console.print(line, soft_wrap=True)
+
+
+def shorten(text: str, room: int) -> str:
+    """A text that fits: a path loses its beginning, a sentence its end.
+
+    >>> shorten("/home/me/projects/digits/train.py", 20)
+    '…/digits/train.py'
+    >>> shorten("the loss is NaN from step 63 on", 20)
+    'the loss is NaN …'
+    """
+    if len(text) <= room:
+        return text
+    if " " in text:
+        return text[: room - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + " …"
+    tail = text[len(text) - room + 1 :]
+    return "…" + (tail[tail.index("/") :] if "/" in tail else tail)
