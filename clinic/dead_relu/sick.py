@@ -19,7 +19,7 @@ class Network(nn.Module):
         self.relu = nn.ReLU()
         for layer in (self.fc1, self.fc2):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        nn.init.constant_(self.fc1.bias, -5.0)
+        nn.init.constant_(self.fc1.bias, -4.0)
         nn.init.zeros_(self.fc2.bias)
 
     def forward(self, x):

@@ -105,12 +105,14 @@ def update_ratios(training: Training) -> Mapping[str, Floats]:
     for name in weights(training):
         updates, sizes = training.series("update-rms", name), training.series("weight-rms", name)
         if len(updates) and len(updates) == len(sizes):
-            found[name] = updates.values / np.maximum(sizes.values, 1e-12)
+            ratios = updates.values / np.maximum(sizes.values, 1e-12)
+            if np.isfinite(ratios).any():
+                found[name] = ratios[np.isfinite(ratios)]
     return found
 
 
 def typical_ratio(training: Training) -> float | None:
-    """Median over weights of the median over steps of the update ratio."""
+    """Median over weights of the median over steps of the update ratio; finite ones."""
     ratios = [float(np.median(values)) for values in update_ratios(training).values()]
     return float(np.median(ratios)) if ratios else None
 

@@ -15,6 +15,7 @@ MAX_WIDTH: Final = 100
 MIN_WIDTH: Final = 40
 LABEL: Final = 10
 CODE: Final = r"`[^`]+`"
+SEVERITY_STYLES: Final = {"error": "bold red", "warning": "bold yellow", "advice": "bold blue"}
 DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -64,13 +65,18 @@ class Page:
     def headline(self, title: str, rest: str = "", *, style: str = "bold") -> None:
         """A line across the page that begins with a title."""
         room = self.width - len(title) - 8
-        line = self._styled("━━ ", "dim").append(title, style).append(" ━━ ", "dim")
+        line = self._styled("━━ ", "dim").append(title, style).append(" ")
         if rest:
-            line.append(shorten(rest, room)).append(" ")
+            line.append("━━ ", "dim").append(shorten(rest, room)).append(" ")
         self._print(line.append("━" * max(0, self.width - line.cell_len), "dim"))
 
     def divider(self) -> None:
         self._print(self._styled("─" * self.width, "dim"))
+
+    def section(self, title: str) -> None:
+        """A heading within the page."""
+        self.blank()
+        self._print(self._styled(title, "bold"))
 
     def paragraph(self, text: str, *, indent: int = 0, hang: int = 0, style: str = "") -> None:
         """Wrapped text; lines after the first are indented by ``hang`` more."""
@@ -129,16 +135,23 @@ class Page:
 
 
 def shorten(text: str, room: int) -> str:
-    """A text that fits: a path loses its beginning, a sentence its end.
+    """A sentence that fits: it loses its end.
 
-    >>> shorten("/home/me/projects/digits/train.py", 20)
-    '…/digits/train.py'
     >>> shorten("the loss is NaN from step 63 on", 20)
     'the loss is NaN …'
     """
     if len(text) <= room:
         return text
-    if " " in text:
-        return text[: room - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + " …"
-    tail = text[len(text) - room + 1 :]
-    return "…" + (tail[tail.index("/") :] if "/" in tail else tail)
+    return text[: room - 2].rsplit(" ", 1)[0].rstrip(" ,;:") + " …"
+
+
+def shorten_path(path: str, room: int) -> str:
+    """A path that fits: it loses its beginning.
+
+    >>> shorten_path("/home/me/projects/digits/train.py", 20)
+    '…/digits/train.py'
+    """
+    if len(path) <= room:
+        return path
+    tail = path[len(path) - room + 1 :]
+    return "…" + tail[max(0, tail.find(os.sep)) :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -78,6 +79,13 @@ class Rule(ABC):
         return " ".join(inspect.getdoc(cls).split("\n\n")[0].split())  # type: ignore[union-attr]  # every rule has one, tested
 
     @classmethod
+    def sections(cls) -> dict[str, str]:
+        """The docstring by heading: ``Why it matters``, ``How it decides`` and so on."""
+        parts = re.split(r"^(\S.*):\n", inspect.getdoc(cls) or "", flags=re.MULTILINE)[1:]
+        texts = (" ".join(body.split()) for body in parts[1::2])
+        return dict(zip(parts[::2], texts, strict=True))
+
+    @classmethod
     def thresholds(cls) -> dict[str, Threshold]:
         return {n: value for n, value in vars(cls).items() if isinstance(value, Threshold)}
 
@@ -126,7 +134,7 @@ def training_of(
     made = Training()
     for name, numbers in signals.items():
         by_place = isinstance(numbers, Mapping) and all(isinstance(key, str) for key in numbers)
-        for place, values in (numbers.items() if by_place else [("", numbers)]):  # type: ignore[union-attr]  # told apart by the line above
+        for place, values in numbers.items() if by_place else [("", numbers)]:  # type: ignore[union-attr]  # told apart by the line above
             points = values.items() if isinstance(values, Mapping) else enumerate(values)
             for step, value in points:
                 made.record(name.replace("_", "-"), value, step=step, place=place)

@@ -43,3 +43,5 @@ class Settings:
             raise BabysitError(
                 f"--steps is {self.max_steps}; it counts optimizer steps. Give 1 or more."
             )
+        if self.seed is not None and not 0 <= self.seed < 2**32:
+            raise BabysitError(f"--seed is {self.seed}; NumPy takes 0 to {2**32 - 1}.")

@@ -95,7 +95,7 @@ class Wiring:
     @property
     def digest(self) -> str:
         """The same for two steps whose wiring is the same (batch size aside)."""
-        text = repr([(n.op, n.inputs, n.shape[1:], n.layer) for n in self.nodes])
+        text = repr([(n.op, n.inputs, n.shape[1:]) for n in self.nodes])
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def find(self, ops: Iterable[str]) -> Iterator[int]:

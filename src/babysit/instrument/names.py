@@ -75,13 +75,14 @@ class Names:
         return module
 
     def _prefix(self, root: nn.Module) -> str:
-        """Nothing for a lone model; the variable or class name once there are several alive."""
-        others = [other for other in self._roots if other is not root]
-        if not any(any(True for _ in other.parameters()) for other in others):
+        """Nothing for a lone model; its variable or class name once there are several."""
+        tops = {id(top): top for top in map(self._outermost, [*self._parents, *self._roots])}
+        others = [top for key, top in tops.items() if key != id(root) and has_parameters(top)]
+        if not others:
             return ""
-        if any(type(other) is type(root) for other in others):
-            return f"{variable_of(root)}." if variable_of(root) else ""
-        return f"{variable_of(root) or type(root).__name__}."
+        is_only_one = all(type(other) is not type(root) for other in others)
+        numbered = type(root).__name__ + ("" if is_only_one else str(len(self._roots) + 1))
+        return f"{variable_of(root) or numbered}."
 
     def _name(self, tensor: Tensor, name: str, layer: str, kind: str) -> None:
         if tensor not in self._parameters:
@@ -94,6 +95,11 @@ class Names:
             name = f"tensor{self._num_bare}"
             self._name(tensor, name, name, "")
         return self._parameters[tensor]
+
+    def inherit(self, new: Tensor, old: Tensor) -> None:
+        """A tensor that takes another's place takes its name."""
+        if old in self._parameters:
+            self._parameters[new] = self._parameters[old]
 
     def knows(self, tensor: Tensor) -> bool:
         return tensor in self._parameters
@@ -135,10 +141,20 @@ class Names:
         yield from self._outermost(module).parameters()
 
 
+def has_parameters(module: nn.Module) -> bool:
+    """Whether a module holds parameters at all; a criterion does not."""
+    return next(module.parameters(), None) is not None
+
+
 def variable_of(value: Any) -> str | None:
-    """The name of the module-level variable of the main program that holds a value."""
-    main = vars(sys.modules["__main__"])
-    return next((n for n, v in list(main.items()) if v is value and not n.startswith("_")), None)
+    """The name of the variable that holds a value: in the main program, or in a user's frame."""
+    spaces = [vars(sys.modules["__main__"])]
+    frame = sources.user_frame(sys._getframe(1))
+    while frame is not None:
+        spaces.append(frame.f_locals)
+        frame = sources.user_frame(frame.f_back)
+    names = (name for space in spaces for name, held in list(space.items()) if held is value)
+    return next((name for name in names if not name.startswith("_") and name != "self"), None)
 
 
 def tensors_in(value: Any, path: str, depth: int = 2) -> Iterator[tuple[str, Tensor]]:

@@ -57,14 +57,22 @@ def total_norm(gradients: Sequence[Tensor]) -> Tensor:
 class UpdateSampler:
     """Statistics of one optimizer step: created before it, asked after it."""
 
-    def __init__(self, named: Sequence[tuple[str, Tensor]], *, with_spread: bool) -> None:
+    def __init__(
+        self,
+        named: Sequence[tuple[str, Tensor]],
+        *,
+        with_spread: bool,
+        gradients: Sequence[Tensor | None] = (),
+    ) -> None:
         self._named = spaced(named)
         self._before = [subsample(tensor) for _, tensor in self._named]
         self.values: dict[str, dict[str, float]] = {}
         self._keep("weight-rms", [name for name, _ in self._named], rms(self._before))
-        graded = [(n, t.grad) for n, t in self._named if t.grad is not None]
-        gradients = rms([subsample(gradient) for _, gradient in graded])
-        self._keep("gradient-rms", [name for name, _ in graded], gradients)
+        given = dict(zip((name for name, _ in named), gradients, strict=False))
+        found = [(name, given.get(name, tensor.grad)) for name, tensor in self._named]
+        graded = [(name, gradient) for name, gradient in found if gradient is not None]
+        sizes = rms([subsample(gradient) for _, gradient in graded])
+        self._keep("gradient-rms", [name for name, _ in graded], sizes)
         if with_spread:
             self._spread()
 
@@ -83,6 +91,15 @@ class UpdateSampler:
                 spreads.append(((rows - rows[:1]).abs().amax() / largest).to("cpu"))
         if spreads:
             self._keep("row-spread", names, torch.stack(spreads).tolist())
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        return [tensor for _, tensor in self._named]
+
+    def replace(self, tensors: Sequence[Tensor]) -> None:
+        """The step made new tensors instead of changing these."""
+        names = (name for name, _ in self._named)
+        self._named = list(zip(names, tensors, strict=True))
 
     def finish(self) -> dict[str, dict[str, float]]:
         """All values by signal and parameter, now that the step has been taken."""

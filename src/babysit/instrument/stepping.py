@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from babysit.instrument.emitter import Emitter
-from babysit.instrument.names import Names
+from babysit.instrument.names import Names, has_parameters
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.parameters import SPREAD_SAMPLES, UpdateSampler, total_norm
 from babysit.instrument.trainings import Pending, Trainings, TrainingState, parameters_of
@@ -115,9 +115,17 @@ class Stepping:
             self._trainings.join(optimizer, last)
             self._describe(last)
 
+    def before_hand_step(self, thread: Thread, gradients: Sequence[Tensor | None]) -> None:
+        """After a backward in a program without optimizers: an update by hand may follow."""
+        named = [(self._names.parameter(leaf)[0], leaf) for leaf in thread.leaves]
+        thread.hand_sampler = UpdateSampler(named, with_spread=True, gradients=gradients)
+
     def hand_step(self, thread: Thread) -> TrainingState:
         """A step that no optimizer took."""
-        self._values, self._sampler = {}, None
+        self._values, self._sampler = {}, thread.hand_sampler
+        thread.hand_sampler = None
+        if self._sampler is not None:
+            self._follow_replaced(self._sampler, thread.leaves)
         state = self._trainings.owning(thread.leaves) or thread.hand_state
         if state is None:
             state = self._new_training(thread.leaves, thread.pending)
@@ -126,14 +134,17 @@ class Stepping:
         state.is_sampled = any(pending.wiring for pending in thread.pending)
         if state.is_sampled:
             self._adopt(state, thread.pending)
-            sampler = UpdateSampler(
-                [(self._names.parameter(p)[0], p) for p in thread.leaves],
-                with_spread=state.num_samples < SPREAD_SAMPLES,
-            )
-            self._sampler = sampler
         self._close(state, self._step_values(state, thread.pending), thread)
         state.clearing.finish_step(thread.leaves)
         return state
+
+    def _follow_replaced(self, sampler: UpdateSampler, leaves: Sequence[Tensor]) -> None:
+        """Where updates make new tensors (``w = w - lr * g``) the new ones take the names."""
+        old = sampler.tensors
+        if [t.shape for t in old] == [t.shape for t in leaves]:
+            for new, former in zip(leaves, old, strict=True):
+                self._names.inherit(new, former)
+            sampler.replace(leaves)
 
     # -- the values of a step ------------------------------------------------------------
 
@@ -205,7 +216,7 @@ class Stepping:
         self, parameters: Iterable[Tensor], pending: Sequence[Pending]
     ) -> TrainingState:
         number = len(self._trainings.all) + 1
-        kinds = [type(root).__name__ for p in pending for root in p.roots if has_any(root)]
+        kinds = [type(root).__name__ for p in pending for root in p.roots if has_parameters(root)]
         state = self._trainings.add(kinds[0] if kinds else "training", parameters)
         self._emit("training", state, name=f"training {number} ({state.name})")
         return state
@@ -343,11 +354,6 @@ def with_line(origin: dict[str, Any], nodes: Sequence[Node], lined: Sequence[Nod
 
 def num_lines(nodes: Sequence[Node]) -> int:
     return sum(node.line is not None for node in nodes)
-
-
-def has_any(module: nn.Module) -> bool:
-    """Whether a module has parameters at all; a criterion has none."""
-    return next(module.parameters(), None) is not None
 
 
 def behaves_by_mode(module: nn.Module) -> bool:

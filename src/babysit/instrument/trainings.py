@@ -128,9 +128,12 @@ class HandUpdates:
     def is_watching(self) -> bool:
         return bool(self._marks)
 
-    def changed(self) -> bool:
-        """Whether any marked tensor was updated, or replaced by another."""
+    def changed(self, leaves: Sequence[Tensor] = ()) -> bool:
+        """Whether any marked tensor was updated, or replaced: by one of ``leaves`` if given."""
+        now = {id(leaf) for leaf in leaves}
         for reference, version, values in self._marks:
+            if now and id(reference()) not in now:
+                return True
             tensor = reference()
             if tensor is None or tensor._version != version or probe(tensor) != values:
                 return True

@@ -29,6 +29,7 @@ from babysit.instrument.activations import Silence, read_accuracy, read_inputs
 from babysit.instrument.emitter import Emitter
 from babysit.instrument.names import Names
 from babysit.instrument.pacing import Pacer
+from babysit.instrument.parameters import UpdateSampler
 from babysit.instrument.patches import Patches
 from babysit.instrument.stepping import Stepping
 from babysit.instrument.trainings import HandUpdates, Pending, Trainings, TrainingState
@@ -45,6 +46,7 @@ class Thread(threading.local):
         self.depth = 0
         self.last: TrainingState | None = None
         self.hand = HandUpdates()
+        self.hand_sampler: UpdateSampler | None = None
         self.hand_state: TrainingState | None = None
         self._leaves: list[weakref.ref[Tensor]] = []
         self.is_grad_training = False
@@ -200,7 +202,7 @@ class Watcher:
             trains = self._timed(self._before_grad, args, kwargs)
             result = original(*args, **kwargs)
             if trains:
-                self._timed(self._after_backward)
+                self._timed(self._after_backward, result)
             return result
 
         return transparent(grad)
@@ -280,7 +282,10 @@ class Watcher:
     def _before_backward(self, tensors: list[Tensor], leaves: Sequence[Tensor] = ()) -> None:
         thread = self.thread
         if thread.depth == 0:
-            self._close_hand_step()
+            if thread.hand.is_watching and thread.pending:
+                if self._armed and not leaves and tensors:
+                    leaves = thread.leaves = xray.leaves_of(tensors[0])
+                self._close_hand_step(leaves)
             self._take_evaluations()
         for state in self.trainings.all[-4:]:
             state.clearing.look()
@@ -328,13 +333,15 @@ class Watcher:
         self.scopes.clear()
         self.pacer.learn_sample_cost(time.perf_counter() - started)
 
-    def _after_backward(self) -> None:
+    def _after_backward(self, gradients: Sequence[Tensor | None] = ()) -> None:
         for state in self.trainings.all[-4:]:
             state.clearing.mark(state.parameters if state.clearing.is_due else ())
         thread = self.thread
         has_optimizer = len(self.trainings.optimizers) > 0
         if thread.depth == 0 and (not has_optimizer or len(thread.pending) > MAX_PENDING // 2):
             thread.hand.mark(thread.leaves)
+            if thread.pending[-1].wiring is not None:
+                self.stepping.before_hand_step(thread, gradients)
         if self._armed and self._with_lines:
             torch._C.set_anomaly_enabled(True, False)
 
@@ -363,10 +370,10 @@ class Watcher:
             if finished is not None:
                 self._next_step(finished)
 
-    def _close_hand_step(self) -> None:
+    def _close_hand_step(self, leaves: Sequence[Tensor] = ()) -> None:
         """Parameters changed since the last backward without an optimizer: that was a step."""
         thread = self.thread
-        if thread.pending and thread.hand.is_watching and thread.hand.changed():
+        if thread.pending and thread.hand.is_watching and thread.hand.changed(leaves):
             state = self.stepping.hand_step(thread)
             self._next_step(state)
 

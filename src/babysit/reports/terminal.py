@@ -1,13 +1,287 @@
+"""The report on a terminal: what is wrong, where, how sure, what to do; or that all is well."""
+
 from __future__ import annotations
+
+import linecache
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import IO, Final
+
+from babysit import catalogue
+from babysit.diagnosis import Diagnosis
+from babysit.findings import SEVERITIES, Evidence, Finding, Place
+from babysit.page import SEVERITY_STYLES, WIDTH, Page, shorten, shorten_path, terminal
+from babysit.run import Run
+from babysit.text import count, listing, number, percent
+
+SURENESS: Final = ((0.95, "certain"), (0.85, "very likely"), (0.7, "likely"), (0.0, "possible"))
+ANNOUNCEMENT_WIDTH: Final = 160
+PLACE_WIDTH: Final = 40
+CONTEXT: Final = 1
+
+
 class TerminalReport:
-    def __init__(self, **k): pass
+    """A diagnosis as text for people.
+
+    Args:
+        width: columns; no line is longer.
+        colour: whether to use terminal colours.
+        again: the command that shows this report again; ``None`` when nothing is stored.
+    """
+
+    def __init__(
+        self, *, width: int = WIDTH, colour: bool = False, again: str | None = None
+    ) -> None:
+        self.width, self.colour, self.again = width, colour, again
+
     @classmethod
-    def for_stream(cls, s, run_id=None): return cls()
-    def render(self, d, run):
-        out=[]
-        for f in d.findings:
-            out.append(f"{f.severity} {f.rule} {f.confidence} because={f.because_of} [{f.training}] {f.where}\n   {f.message}")
-        out.append("not examined: "+str(dict(d.not_examined)))
-        out.append(f"steps {run.steps} overhead {run.ending.get('overhead')} trainings {[(t.name,t.steps) for t in run.trainings.values()]}")
-        return "\n".join(out)
-def announcement(f, steps): return f"babysit: step {steps}: {f.rule}: {f.message}"
+    def for_stream(cls, stream: IO[str] | None, *, run_id: str | None = None) -> TerminalReport:
+        """The report that suits a stream: plain and 80 columns wide unless it is a terminal."""
+        width, colour = terminal(stream)
+        return cls(width=width, colour=colour, again=run_id and f"babysit show {run_id}")
+
+    def render(self, diagnosis: Diagnosis, run: Run) -> str:
+        """The whole report as text."""
+        page = Page(width=self.width, colour=self.colour)
+        page.blank()
+        self._header(page, run)
+        page.blank()
+        if not run.has_trained:
+            self._no_training(page, run)
+        else:
+            self._judged(page, diagnosis, run)
+        return page.text().rstrip("\n")
+
+    # -- the parts, from top to bottom -----------------------------------------------------
+
+    def _header(self, page: Page, run: Run) -> None:
+        words = ending(run)
+        script = str(run.header.get("script", "the program"))
+        room = self.width - len(words) - len("━━ babysit ━━ ") - 3
+        page.headline("babysit", f"{shorten_path(script, max(room, 12))} {words}")
+        if len(run.trainings) > 1:
+            names = (f"{t.name}: {count(t.steps, 'step')}" for t in run.trainings.values())
+            page.paragraph(f"{count(len(run.trainings), 'training')}: {listing(names, most=4)}")
+        if run.is_cut:
+            page.paragraph("The record was cut: the process was killed, or it is still running.")
+
+    def _judged(self, page: Page, diagnosis: Diagnosis, run: Run) -> None:
+        for finding in diagnosis.roots:
+            self._finding(page, finding, diagnosis)
+        if not diagnosis.roots:
+            page.paragraph(clean(diagnosis, run), style="bold green" if is_clean(diagnosis) else "")
+            page.blank()
+        page.divider()
+        self._footer(page, diagnosis, run)
+
+    def _finding(self, page: Page, finding: Finding, diagnosis: Diagnosis) -> None:
+        page.parts(
+            (finding.severity.upper(), SEVERITY_STYLES[finding.severity]),
+            (f"  {finding.rule}", "bold"),
+            (f"  {sureness(finding.confidence)}", "dim"),
+            (f", in {finding.training}" if finding.training else "", "dim"),
+        )
+        page.paragraph(sentence(finding.message), indent=2)
+        page.blank()
+        if finding.where is not None:
+            self._place(page, finding.where)
+        for index, evidence in enumerate(finding.evidence):
+            page.entry("" if index else "evidence", proof(evidence))
+        for index, remedy in enumerate(finding.remedies):
+            proven = " (proven by trials)" if remedy.verified else ""
+            page.entry("" if index else "to do", remedy.text + proven)
+        why = reason(finding.rule)
+        if why:
+            page.entry("why", why)
+        for index, other in enumerate(diagnosis.consequences(finding)):
+            room = self.width - 14
+            page.entry("" if index else "explains", shorten(f"{other.rule}: {other.message}", room))
+        page.blank()
+
+    def _place(self, page: Page, place: Place) -> None:
+        words = spoken(place, self.width - 14)
+        if words:
+            page.entry("where", words)
+        lines = list(excerpt(place))
+        if lines and place.line is not None:
+            page.excerpt(lines, place.line)
+            page.blank()
+
+    def _footer(self, page: Page, diagnosis: Diagnosis, run: Run) -> None:
+        if diagnosis.roots:
+            page.paragraph(tally(diagnosis))
+        for why, rules in skipped(diagnosis).items():
+            page.paragraph(f"Not examined: {listing(rules, most=6)} ({why})", hang=2)
+        cost, seconds = run.ending.get("overhead"), run.ending.get("seconds")
+        if cost and seconds:
+            spent = f"{duration(cost['seconds'])} of {duration(seconds)}"
+            page.paragraph(f"Watching cost {spent} ({percent(cost['share'])}).")
+        if self.again:
+            page.paragraph(f"Stored: `{self.again}` shows this again.")
+        if diagnosis.roots:
+            page.paragraph(f"Next: `babysit explain {diagnosis.roots[0].rule}`")
+        else:
+            page.paragraph("Next: `babysit rules` tells what was looked for.")
+
+    def _no_training(self, page: Page, run: Run) -> None:
+        page.paragraph("No training was seen.", style="bold yellow")
+        for index, line in enumerate(unseen(run)):
+            page.entry("" if index else "looked for", line)
+        page.entry("not seen", "Processes that the script starts are not watched.")
+        if self.again:
+            page.entry("stored", f"`{self.again}` shows this again.")
+        page.entry("next", "`babysit run SCRIPT ARGS…` with the program and arguments that train, "
+                   "or `babysit demo` to see a report.")  # fmt: skip
+
+
+def announcement(finding: Finding, steps: int) -> str:
+    """One line on a finding, to be read while the training runs."""
+    place = finding.where
+    where = ""
+    if place is not None and place.file is not None:
+        where = f" ({shorten_path(place.file, PLACE_WIDTH)}:{place.line})"
+    start = f"babysit: step {steps:,}: {finding.severity} {finding.rule}: "
+    room = ANNOUNCEMENT_WIDTH - len(start) - len(where)
+    return start + shorten(" ".join(finding.message.split()), room) + where
+
+
+# -- wording ---------------------------------------------------------------------------------
+
+
+def ending(run: Run) -> str:
+    """How the program ended, after how much: ``finished: 280 steps in 3.1 s``."""
+    known, code = run.ending, run.ending.get("exit_code")
+    words = {"stopped": "stopped as asked", "interrupted": "was interrupted"}
+    outcome = known.get("outcome", "was cut")
+    did = words.get(outcome, outcome)
+    if outcome == "finished" and code:
+        did += f" with exit code {code}"
+    steps = count(run.steps, "step") if run.has_trained else ""
+    time = f"in {duration(known['seconds'])}" if known.get("seconds") is not None else ""
+    amount = " ".join(filter(None, (steps, time)))
+    return f"{did}: {amount}" if steps else f"{did} {amount}".rstrip()
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: ``0.05 s``, ``3.1 s``, ``12 min``, ``2 h 5 min``."""
+    if seconds < 60:
+        return f"{seconds:.{2 if seconds < 1 else 1 if seconds < 10 else 0}f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def sureness(confidence: float) -> str:
+    """How sure a finding is, in words."""
+    return next(word for least, word in SURENESS if confidence >= least)
+
+
+def sentence(text: str) -> str:
+    """A message as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def spoken(place: Place, room: int) -> str:
+    """Layer, file and line, as far as they are known."""
+    line = "" if place.line is None else f":{place.line}"
+    layer = f"layer `{place.layer}`" if place.layer else ""
+    if place.file is not None:
+        left = room - len(line) - (len(layer) + 2 if layer else 0)
+        return ", ".join(filter(None, (layer, shorten_path(place.file, max(left, 16)) + line)))
+    op = f"operation {place.op}" if place.op else ""
+    return ", ".join(filter(None, (layer, op)))
+
+
+def excerpt(place: Place) -> Iterator[tuple[int, str]]:
+    """The line and its neighbours from the file; the line alone if the file has changed since."""
+    if place.file is None or place.line is None:
+        return
+    linecache.checkcache(place.file)
+    lines = [line.rstrip("\n").expandtabs(4) for line in linecache.getlines(place.file)]
+    known = lines[place.line - 1].strip() if place.line <= len(lines) else None
+    if known is None or place.code not in (None, known):
+        if place.code:
+            yield place.line, place.code
+        return
+    near = range(max(1, place.line - CONTEXT), min(len(lines), place.line + CONTEXT) + 1)
+    wanted = [n for n in near if n == place.line or lines[n - 1].strip()]
+    yield from ((n, lines[n - 1]) for n in wanted)
+
+
+def proof(evidence: Evidence) -> str:
+    """A measured value beside its limit, and when: ``loss: NaN, expected finite (step 63)``."""
+    value, limit = quantity(evidence.value), evidence.limit
+    beside = ""
+    if isinstance(limit, str):
+        beside = f", expected {limit}"
+    elif limit is not None:
+        beside = f", limit {number(limit)}"
+    steps = evidence.steps
+    when = ""
+    if len(steps) == 1 or len(set(steps)) == 1:
+        when = f" (step {steps[0]:,})"
+    elif steps:
+        when = f" (steps {steps[0]:,} to {steps[-1]:,})"
+    return f"{evidence.signal}: {value}{beside}{when}"
+
+
+def quantity(value: float | str) -> str:
+    return value if isinstance(value, str) else number(value)
+
+
+def reason(rule: str) -> str:
+    """Why a sickness matters: the first sentence of that section of the rule's docstring."""
+    known = catalogue.rules().get(rule)
+    section = known.sections().get("Why it matters", "") if known else ""
+    return re.split(r"(?<=[.!?])\s", section.replace("``", "`"), maxsplit=1)[0]
+
+
+def is_clean(diagnosis: Diagnosis) -> bool:
+    return bool(diagnosis.examined) and not diagnosis.findings
+
+
+def clean(diagnosis: Diagnosis, run: Run) -> str:
+    """What to say of a training in which nothing was found."""
+    if not diagnosis.examined:
+        return "Too little was seen to judge this training."
+    crashed = run.ending.get("outcome") == "crashed"
+    but = " The script's own error stands above." if crashed else ""
+    return f"Clean: {count(len(diagnosis.examined), 'rule')} examined, nothing found.{but}"
+
+
+def tally(diagnosis: Diagnosis) -> str:
+    """How many findings of each severity, and how many rules found nothing."""
+    amounts = Counter(finding.severity for finding in diagnosis.roots)
+    nouns = {"error": "error", "warning": "warning", "advice": "piece of advice"}
+    found = listing(
+        count(amounts[s], nouns[s]).replace("pieces of advices", "pieces of advice")
+        for s in SEVERITIES if amounts[s]
+    )  # fmt: skip
+    guilty = {finding.rule for finding in diagnosis.findings}
+    silent = len([name for name in diagnosis.examined if name not in guilty])
+    return f"Found {found}; {silent} of {count(len(diagnosis.examined), 'rule')} found nothing."
+
+
+def skipped(diagnosis: Diagnosis) -> dict[str, list[str]]:
+    """Rules that did not examine, by their reason."""
+    reasons: dict[str, list[str]] = {}
+    for rule, why in diagnosis.not_examined.items():
+        reasons.setdefault(why, []).append(rule)
+    return reasons
+
+
+def unseen(run: Run) -> Iterator[str]:
+    """What was looked for in vain, and what that says."""
+    yield "A call of backward() or torch.autograd.grad in this process."
+    crashed = run.ending.get("outcome") == "crashed"
+    if run.ending.get("torch"):
+        yield "torch was imported, but no such call was made" + (
+            " before the script crashed; its own error stands above." if crashed else "."
+        )
+    elif crashed:
+        yield (
+            "The script crashed before torch was imported; its own error stands above. If torch "
+            "is in another environment, install babysit there."
+        )
+    else:
+        yield "torch was not imported, and babysit watches trainings in PyTorch."

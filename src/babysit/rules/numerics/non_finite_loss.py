@@ -83,8 +83,12 @@ class NonFiniteLoss(Rule):
         )
 
     def _where(self, run: Training, origin: dict[str, object]) -> Place | None:
+        if not origin:
+            return run.source("backward")
+        if not origin.get("line") and origin.get("layer"):
+            return run.layer_place(str(origin["layer"]), op=str(origin.get("op")))
         known = {key: origin.get(key) for key in ("layer", "op", "file", "line", "code")}
-        return Place(**known) if origin else run.source("backward")  # type: ignore[arg-type]  # read from JSON
+        return Place(**known)  # type: ignore[arg-type]  # read from JSON
 
     def _remedies(self, origin: dict[str, object], num_before: int) -> list[Remedy]:
         op = str(origin.get("op", ""))
@@ -105,6 +109,8 @@ def described(origin: dict[str, object]) -> str:
     """Which operation made it, in words."""
     if not origin:
         return ""
+    if origin.get("op") == "parameter":
+        return f"; the weights of `{origin.get('layer')}` were not finite any more"
     if origin.get("op") == "data":
         return f"; the data that enters `{origin.get('layer')}` already holds NaN or Inf"
     name = NAMES.get(str(origin["op"]), str(origin["op"]).lower())
