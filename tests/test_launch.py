@@ -27,7 +27,8 @@ from babysit import launch
 
 def on_end(ending):
     with open(os.environ["ENDINGS"], "a") as file:
-        print(ending.outcome, ending.exit_code, ending.signal, type(ending.error).__name__, file=file)
+        error = type(ending.error).__name__
+        print(ending.outcome, ending.exit_code, ending.signal, error, file=file)
     {on_end}
 
 module = sys.argv[1] == "-m"

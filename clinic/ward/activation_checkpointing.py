@@ -1,4 +1,4 @@
-"""Residual network with non-reentrant activation checkpointing on digits: test accuracy about 0.97."""
+"""Residual network with non-reentrant activation checkpointing on digits: test accuracy about 0.96."""
 
 import torch
 from sklearn.datasets import load_digits
@@ -42,10 +42,10 @@ x = (x - x[train_idx].mean()) / x[train_idx].std()
 
 model = DeepNet()
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
-for epoch in range(6):
+for epoch in range(5):
     model.train()
     total = 0.0
-    for batch in train_idx[torch.randperm(len(train_idx))].split(50):
+    for batch in train_idx[torch.randperm(len(train_idx))].split(32):
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(x[batch]), y[batch])
         loss.backward()

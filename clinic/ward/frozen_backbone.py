@@ -48,7 +48,7 @@ def main():
     print("pretraining on 0-4")
     backbone = make_backbone()
     pretrained = nn.Sequential(backbone, nn.Linear(64, 5))
-    fit(pretrained, pretrained.parameters(), images[source], labels[source], epochs=5, lr=1e-3)
+    fit(pretrained, pretrained.parameters(), images[source], labels[source], epochs=5, lr=2e-3)
 
     print("new head for 5-9")
     for p in backbone.parameters():
@@ -57,7 +57,7 @@ def main():
     x, y = images[target], labels[target] - 5
     order = torch.randperm(len(x))
     train, test = order[:650], order[650:]
-    fit(model, model[1].parameters(), x[train], y[train], epochs=25, lr=3e-3)
+    fit(model, model[1].parameters(), x[train], y[train], epochs=20, lr=1e-2)
     print(f"train accuracy {accuracy(model, x[train], y[train]):.4f}")
     print(f"test accuracy {accuracy(model, x[test], y[test]):.4f}")
 

@@ -53,6 +53,7 @@ def rule(name: str) -> type[Rule]:
         return known[name]
     import difflib
 
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    words = {word: one for one in known for word in one.split("-")}
+    near = difflib.get_close_matches(name, [*known, *words], n=1)
+    hint = f" Did you mean {words.get(near[0], near[0])!r}?" if near else ""
     raise BabysitError(f"There is no rule {name!r}.{hint} `babysit rules` lists them all.")

@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from babysit.version import __version__
@@ -44,7 +45,7 @@ class Faults:
         self.count += 1
         if self.count == 1:
             frame = traceback.extract_tb(error.__traceback__)[-1:]
-            place = f" at {os.path.basename(frame[0].filename)}:{frame[0].lineno}" if frame else ""
+            place = f" at {Path(frame[0].filename).name}:{frame[0].lineno}" if frame else ""
             self._tell(
                 f"babysit: a fault of ours, not of your training ({type(error).__name__}: {error}"
                 f"{place}, babysit {__version__}). The training goes on, watched less closely. "

@@ -8,6 +8,9 @@ say has been said.
 ``resolve`` checks what to run, ``run`` runs it and never returns.
 """
 
+# Path would tidy what the user typed, and python hands "./train.py" on as it is.
+# ruff: noqa: PTH
+
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # unknown to typeshed; see _Terminator
@@ -87,21 +90,22 @@ def run(target: Target, *, on_end: OnEnd) -> NoReturn:
     _wait_for_threads()
     _run_exit_handlers()
     _flush()
+    exit_code = None
     try:
-        code = report.give(ending)
-    except KeyboardInterrupt as error:
-        ending = _ended_by(signal.SIGINT, error)
+        exit_code = report.give(ending)
+    except KeyboardInterrupt as impatience:
+        ending = _ended_by(signal.SIGINT, impatience)
     terminator.detach()
-    if ending.signal is None:
-        raise SystemExit(ending.exit_code if code is None else code)
-    sys.excepthook = lambda *_: None  # The traceback has been shown.
-    raise KeyboardInterrupt
+    if ending.signal is not None:
+        sys.excepthook = lambda *_: None  # The traceback has been shown.
+        raise KeyboardInterrupt
+    raise SystemExit(ending.exit_code if exit_code is None else exit_code)
 
 
 # --- Becoming the program
 
 
-class _Unrunnable(BabysitError):
+class _NotFoundError(BabysitError):
     """Raised by runpy, on our behalf, where python would say that it cannot find the module."""
 
 
@@ -118,13 +122,22 @@ def _prepare(target: Target) -> tuple[CodeType, dict[str, Any]]:
         namespace["__annotations__"] = {}
     namespace["__builtins__"] = builtins
     sys.argv = list(target.argv)
+    file = os.path.join(os.getcwd(), sys.argv[0])
+    # runpy's private helpers are the code behind `python -m` and `python folder`; the standard
+    # library's pdb and trace build on them too.
     if target.module is not None:
-        return _prepare_module(target.module, namespace), namespace
-    program = target.argv[0]
-    file = program if os.path.isabs(program) else os.path.join(os.getcwd(), program)
-    if pkgutil.get_importer(file) is not None:
-        return _prepare_folder(file, namespace), namespace
-    return _prepare_script(file, namespace), namespace
+        set_first_path(os.getcwd())
+        details = runpy._get_module_details(target.module, _NotFoundError)  # type: ignore[attr-defined]
+        sys.argv[0] = details[1].origin
+    elif pkgutil.get_importer(file) is not None:
+        set_first_path(file, always=True)
+        details = runpy._get_main_module_details(_NotFoundError)  # type: ignore[attr-defined]
+    else:
+        return _prepare_script(file, namespace), namespace
+    _, spec, code = details
+    namespace.update(__file__=spec.origin, __cached__=spec.cached, __loader__=spec.loader)
+    namespace.update(__package__=spec.parent, __spec__=spec)
+    return code, namespace
 
 
 def _prepare_script(file: str, namespace: dict[str, Any]) -> CodeType:
@@ -138,35 +151,6 @@ def _prepare_script(file: str, namespace: dict[str, Any]) -> CodeType:
     namespace["__loader__"] = SourceFileLoader("__main__", file)
     # Not the loader's get_code: python neither reads nor writes __pycache__ for a script.
     return compile(Path(file).read_bytes(), file, "exec", dont_inherit=True)
-
-
-# runpy's private helpers are the code behind `python -m` and `python folder`; the standard
-# library's pdb and trace build on them too.
-
-
-def _prepare_module(name: str, namespace: dict[str, Any]) -> CodeType:
-    set_first_path(os.getcwd())
-    _, spec, code = runpy._get_module_details(name, _Unrunnable)  # type: ignore[attr-defined]
-    sys.argv[0] = spec.origin
-    return _adopt(spec, code, namespace)
-
-
-def _prepare_folder(file: str, namespace: dict[str, Any]) -> CodeType:
-    set_first_path(file, always=True)
-    _, spec, code = runpy._get_main_module_details(_Unrunnable)  # type: ignore[attr-defined]
-    return _adopt(spec, code, namespace)
-
-
-def _adopt(spec: Any, code: CodeType, namespace: dict[str, Any]) -> CodeType:
-    # spec is Any because typeshed does not know what runpy's private helpers return.
-    namespace.update(
-        __file__=spec.origin,
-        __cached__=spec.cached,
-        __loader__=spec.loader,
-        __package__=spec.parent,
-        __spec__=spec,
-    )
-    return code
 
 
 # --- Running and ending
@@ -184,7 +168,7 @@ def _execute(target: Target) -> Ending:
     try:
         code, namespace = _prepare(target)
         exec(_BOTTOM, {"__name__": "sys", "code": code, "namespace": namespace})
-    except _Unrunnable as problem:
+    except _NotFoundError as problem:
         raise BabysitError(
             f"{target.label} cannot be run ({problem}); give the name of a module, "
             "or of a package with a __main__.py."
@@ -318,7 +302,7 @@ class _Terminator(int):
     function behind them takes it for a handler, since it is callable.
     """
 
-    def __new__(cls, report: _Report) -> Self:
+    def __new__(cls, *_: object) -> Self:
         return super().__new__(cls, signal.SIG_DFL)
 
     def __init__(self, report: _Report) -> None:

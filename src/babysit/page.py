@@ -46,7 +46,7 @@ class Page:
         self.width = width
         self._buffer = io.StringIO()
         self._console = Console(
-            file=self._buffer, width=width, force_terminal=colour, force_jupyter=False,
+            file=self._buffer, width=width, height=25, force_terminal=colour, force_jupyter=False,
             color_system="standard" if colour else None, no_color=not colour, highlight=False,
             markup=False, emoji=False, legacy_windows=False, _environ={},
         )  # fmt: skip
@@ -65,7 +65,7 @@ class Page:
     def headline(self, title: str, rest: str = "", *, style: str = "bold") -> None:
         """A line across the page that begins with a title."""
         room = self.width - len(title) - 8
-        line = self._styled("━━ ", "dim").append(title, style).append(" ")
+        line = self._styled("").append("━━ ", "dim").append(title, style).append(" ")
         if rest:
             line.append("━━ ", "dim").append(shorten(rest, room)).append(" ")
         self._print(line.append("━" * max(0, self.width - line.cell_len), "dim"))

@@ -94,8 +94,9 @@ class Rule(ABC):
         for conclusion in self.check(run):
             if isinstance(conclusion, Finding):
                 last = conclusion.last_step or max(run.steps - 1, conclusion.first_step)
-                conclusion = replace(conclusion, rule=self.name(), last_step=last)
-            yield conclusion
+                yield replace(conclusion, rule=self.name(), last_step=last)
+            else:
+                yield conclusion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +117,12 @@ def healthy(**record: Any) -> Example:
     return Example(is_sick=False, training=training_of(**record))
 
 
+def by_place(numbers: Any) -> dict[str, Numbers]:
+    """Numbers of one signal by place; those without a place belong to the whole training."""
+    has_places = isinstance(numbers, Mapping) and all(isinstance(key, str) for key in numbers)
+    return dict(numbers) if has_places else {"": numbers}
+
+
 def training_of(
     *,
     steps: int = 0,
@@ -133,8 +140,7 @@ def training_of(
     """
     made = Training()
     for name, numbers in signals.items():
-        by_place = isinstance(numbers, Mapping) and all(isinstance(key, str) for key in numbers)
-        for place, values in numbers.items() if by_place else [("", numbers)]:  # type: ignore[union-attr]  # told apart by the line above
+        for place, values in by_place(numbers).items():
             points = values.items() if isinstance(values, Mapping) else enumerate(values)
             for step, value in points:
                 made.record(name.replace("_", "-"), value, step=step, place=place)

@@ -136,17 +136,17 @@ class Training:
                 self.steps = max(self.steps, step + 1)
         elif kind == "parameters":
             for fields in event["parameters"]:
-                known = Parameter(**{**fields, "shape": tuple(fields.get("shape", ()))})
-                self.parameters[known.name] = known
+                parameter = Parameter(**{**fields, "shape": tuple(fields.get("shape", ()))})
+                self.parameters[parameter.name] = parameter
         elif kind == "optimizers":
             self.optimizers = tuple(read_optimizer(fields) for fields in event["optimizers"])
         elif kind == "wiring" and len(self.wirings) < MAX_WIRINGS:
             self.wirings.append(read_wiring(event))
         elif kind == "facts":
             for name, value in event["facts"].items():
-                known_value = self.facts.get(name)
-                both = isinstance(known_value, dict) and isinstance(value, Mapping)
-                self.facts[name] = {**known_value, **value} if both else value
+                known = self.facts.get(name)
+                is_update = isinstance(known, dict) and isinstance(value, Mapping)
+                self.facts[name] = {**(known or {}), **value} if is_update else value
 
 
 def read_optimizer(fields: Mapping[str, Any]) -> Optimizer:

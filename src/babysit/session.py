@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from babysit import launch
 from babysit.diagnosis import Diagnosis, diagnose
@@ -21,7 +22,7 @@ from babysit.findings import SEVERITIES, Finding
 from babysit.imports import AfterImport
 from babysit.reports.terminal import TerminalReport, announcement
 from babysit.run import SCHEMA, Run
-from babysit.settings import Settings
+from babysit.settings import STORE_FOLDER, Settings
 from babysit.store.segment import Segment, new_id
 from babysit.target import Target
 from babysit.version import __version__
@@ -217,7 +218,7 @@ class Session:
 
 def reaches(severity: str, level: str) -> bool:
     """Whether a severity is at least as grave as a level; ``never`` is reached by none."""
-    return level != "never" and SEVERITIES.index(severity) <= SEVERITIES.index(level)  # type: ignore[arg-type]  # both come from the same list
+    return level != "never" and SEVERITIES.index(severity) <= SEVERITIES.index(level)
 
 
 def run_script(
@@ -270,12 +271,13 @@ class watch:  # noqa: N801  # reads as a function in `with babysit.watch():`
         self._session: Session | None = None
         if _current is not None:  # `babysit run` or another watch() is at it already
             return
-        settings = Settings(budget=budget, quiet=quiet, **({} if store else {"folder": None}))
+        folder = Path(STORE_FOLDER) if store else None
+        settings = Settings(budget=budget, quiet=quiet, folder=folder)
         self._session = Session(settings, script=sys.argv[0] or "python", argv=sys.argv[1:])
         self._session.start()
         atexit.register(self.stop)
 
-    def __enter__(self) -> watch:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -35,7 +35,8 @@ SIGNALS: Final[dict[str, Signal]] = {
         absent="no gradient norm was read",
     ),
     "gradient-norm-before-clip": Signal(
-        meaning="L2 norm of the gradients before clip_grad_norm_", absent="gradients are not clipped"
+        meaning="L2 norm of the gradients before clip_grad_norm_",
+        absent="gradients are not clipped",
     ),
     "learning-rate": Signal(
         meaning="rate of each optimizer group, written when it changes",

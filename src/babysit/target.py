@@ -1,5 +1,8 @@
 """What ``python`` could run; what it could not is said early and in one sentence."""
 
+# Path would tidy what the user typed, and python hands "./train.py" on as it is.
+# ruff: noqa: PTH
+
 from __future__ import annotations
 
 import difflib

@@ -27,7 +27,6 @@ LINEARS: Final = frozenset(
     "MklLinear MkldnnLinear".split()
 )
 SOFTMAXES: Final = frozenset({"Softmax", "SafeSoftmax"})
-ELEMENTWISE: Final = frozenset("Add Sub Mul Div Rsub Pow Abs Neg SmoothL1Loss HuberLoss".split())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +45,7 @@ class Node:
 
     @property
     def place(self) -> Place:
-        return Place(
-            layer=self.layer, op=self.op, file=self.file, line=self.line, code=self.code
-        )
+        return Place(layer=self.layer, op=self.op, file=self.file, line=self.line, code=self.code)
 
     def to_json(self) -> dict[str, Any]:
         """The fields that differ from their defaults, so that a wiring stays small on disk."""

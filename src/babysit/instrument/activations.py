@@ -88,7 +88,7 @@ def read_inputs(xray: Xray) -> dict[str, dict[str, float]]:
     """Scale of the plain data that enters first layers, and of what those layers make of it."""
     values: dict[str, dict[str, float]] = defaultdict(dict)
     for index, node in enumerate(xray.wiring.nodes):
-        if node.op not in _DATA or node.layer is None or not reads_plain_data(xray, index, node):
+        if node.op not in _DATA or node.layer is None or not reads_plain_data(xray, node):
             continue
         data = xray.saved(index, _DATA[node.op])
         weight = weight_of(xray, index)
@@ -108,7 +108,7 @@ def read_inputs(xray: Xray) -> dict[str, dict[str, float]]:
     return dict(values)
 
 
-def reads_plain_data(xray: Xray, index: int, node: Node) -> bool:
+def reads_plain_data(xray: Xray, node: Node) -> bool:
     """Whether every operand with a gradient is a parameter, so that the rest is data."""
     nodes = xray.wiring.nodes
     operands = [source for source in node.inputs if source is not None]

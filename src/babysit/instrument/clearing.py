@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+
 class Clearing:
     """Follows a few gradients of one optimizer from step to step."""
 

@@ -129,9 +129,7 @@ class Evaluations:
         if repeats:
             self.on_training_data.add(stream_name(site))
 
-    def see_agreement(
-        self, target: Tensor, result: Tensor, *, repeats_training_data: bool
-    ) -> None:
+    def see_agreement(self, target: Tensor, result: Tensor, *, repeats_training_data: bool) -> None:
         """A hand-written accuracy: predictions compared with labels, outside any gradient."""
         key = (target.data_ptr(), tuple(target.shape))
         if key == self._trained_on or key in self._with_loss:

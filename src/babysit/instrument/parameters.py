@@ -39,8 +39,7 @@ def rms(tensors: Sequence[Tensor]) -> list[float]:
     norms = torch._foreach_norm(list(tensors))
     values = torch.stack([norm.to("cpu") for norm in norms]).tolist()
     return [
-        value / max(tensor.numel(), 1) ** 0.5
-        for value, tensor in zip(values, tensors, strict=True)
+        value / max(tensor.numel(), 1) ** 0.5 for value, tensor in zip(values, tensors, strict=True)
     ]
 
 
@@ -49,9 +48,8 @@ def total_norm(gradients: Sequence[Tensor]) -> Tensor:
     dense = [g.coalesce().values() if g.is_sparse else g for g in gradients]
     norms = torch._foreach_norm([gradient.detach() for gradient in dense])
     device = norms[0].device
-    return torch.linalg.vector_norm(
-        torch.stack([norm.to(device=device, dtype=torch.float32) for norm in norms])
-    )
+    sizes = [norm.to(device=device, dtype=torch.float32) for norm in norms]
+    return torch.stack(sizes).square().sum().sqrt()
 
 
 class UpdateSampler:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-import traceback
 import weakref
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +15,14 @@ from babysit.instrument.emitter import Emitter
 from babysit.instrument.names import Names, has_parameters
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.parameters import SPREAD_SAMPLES, UpdateSampler, total_norm
-from babysit.instrument.trainings import Pending, Trainings, TrainingState, parameters_of
+from babysit.instrument.trainings import (
+    Pending,
+    Thread,
+    Trainings,
+    TrainingState,
+    parameters_of,
+)
 from babysit.wiring import Node
-
-if TYPE_CHECKING:
-    from babysit.instrument.watcher import Thread
 
 LINED_SAMPLES = 2
 MAX_MODE_LAYERS = 16
@@ -32,9 +34,7 @@ _HYPERPARAMETERS = (
 class Stepping:
     """Opens a step before the optimizer acts and closes it after."""
 
-    def __init__(
-        self, emitter: Emitter, names: Names, trainings: Trainings, pacer: Pacer
-    ) -> None:
+    def __init__(self, emitter: Emitter, names: Names, trainings: Trainings, pacer: Pacer) -> None:
         self._emitter, self._names = emitter, names
         self._trainings, self._pacer = trainings, pacer
         self._sampler: UpdateSampler | None = None
@@ -44,7 +44,6 @@ class Stepping:
         self.norm_before_clip: Tensor | None = None
         self.optimizer_places: weakref.WeakKeyDictionary[Optimizer, dict[str, Any] | None]
         self.optimizer_places = weakref.WeakKeyDictionary()
-        self.line_cost = time_of_a_stack()
 
     # -- around optimizer.step -----------------------------------------------------------
 
@@ -182,7 +181,9 @@ class Stepping:
     def _rates(self, state: TrainingState) -> dict[str, Any]:
         """Learning rates of all groups, when any has changed."""
         optimizers = [o for ref in state.optimizers if (o := ref()) is not None]
-        rates = [float(group["lr"]) for o in optimizers for group in o.param_groups if "lr" in group]
+        rates = [
+            float(group["lr"]) for o in optimizers for group in o.param_groups if "lr" in group
+        ]
         if rates == state.rates:
             return {}
         state.rates = rates
@@ -311,9 +312,7 @@ class Stepping:
     # -- emitting ------------------------------------------------------------------------
 
     def _emit(self, event: str, state: TrainingState, **fields: Any) -> None:
-        self._emitter.emit(
-            {"event": event, "training": state.number, "step": state.step, **fields}
-        )
+        self._emitter.emit({"event": event, "training": state.number, "step": state.step, **fields})
 
     def _facts(self, state: TrainingState, **facts: Any) -> None:
         new = {name: value for name, value in facts.items() if state.facts.get(name) != value}
@@ -342,7 +341,9 @@ class Stepping:
             self._emit("sample", state, values={"loss": loss})
 
 
-def with_line(origin: dict[str, Any], nodes: Sequence[Node], lined: Sequence[Node]) -> dict[str, Any]:
+def with_line(
+    origin: dict[str, Any], nodes: Sequence[Node], lined: Sequence[Node]
+) -> dict[str, Any]:
     """The origin with its source line, taken from the same node of an earlier X-ray."""
     index = origin.pop("node", None)
     same = [node.op for node in nodes] == [node.op for node in lined]
@@ -370,11 +371,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.item()
     return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
-
-
-def time_of_a_stack() -> float:
-    """Seconds that autograd's anomaly mode needs to note one Python stack."""
-    started = time.perf_counter()
-    for _ in range(3):
-        traceback.format_stack()
-    return (time.perf_counter() - started) / 3

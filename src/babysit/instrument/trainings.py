@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from torch.optim import Optimizer
 
 from babysit.instrument.clearing import Clearing
 from babysit.instrument.pacing import Schedule
+from babysit.instrument.parameters import UpdateSampler
 from babysit.wiring import LossCall, Node, Wiring
 
 PROBE_ELEMENTS = 16
@@ -138,6 +140,31 @@ class HandUpdates:
             if tensor is None or tensor._version != version or probe(tensor) != values:
                 return True
         return False
+
+
+class Thread(threading.local):
+    """What belongs to one thread of the program: the backwards that no step has used yet."""
+
+    def __init__(self) -> None:
+        self.pending: list[Pending] = []
+        self.depth = 0
+        self.last: TrainingState | None = None
+        self.hand = HandUpdates()
+        self.hand_sampler: UpdateSampler | None = None
+        self.hand_state: TrainingState | None = None
+        self._leaves: list[weakref.ref[Tensor]] = []
+        self.is_grad_training = False
+        self.idle_losses: list[float] = []
+        self.dataset: int | None = None
+
+    @property
+    def leaves(self) -> list[Tensor]:
+        """What the last X-ray saw the loss depend on; held weakly."""
+        return [tensor for ref in self._leaves if (tensor := ref()) is not None]
+
+    @leaves.setter
+    def leaves(self, tensors: Sequence[Tensor]) -> None:
+        self._leaves = [weakref.ref(tensor) for tensor in tensors]
 
 
 def probe(tensor: Tensor) -> list[float]:

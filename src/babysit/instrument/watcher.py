@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,43 +22,17 @@ from torch.optim.optimizer import (
 
 from babysit.faults import Faults
 from babysit.guard import transparent
-from babysit.instrument import autopsy, losses, sources, xray
-from babysit.instrument.activations import Silence, read_accuracy, read_inputs
+from babysit.instrument import losses, sources, xray
 from babysit.instrument.emitter import Emitter
+from babysit.instrument.lens import Lens
 from babysit.instrument.names import Names
 from babysit.instrument.pacing import Pacer
-from babysit.instrument.parameters import UpdateSampler
 from babysit.instrument.patches import Patches
 from babysit.instrument.stepping import Stepping
-from babysit.instrument.trainings import HandUpdates, Pending, Trainings, TrainingState
+from babysit.instrument.trainings import Pending, Thread, Trainings, TrainingState
 
 MAX_PENDING = 64
 OTHERS_WHILE_ARMED = 16
-
-
-class Thread(threading.local):
-    """What belongs to one thread of the program: the backwards that no step has used yet."""
-
-    def __init__(self) -> None:
-        self.pending: list[Pending] = []
-        self.depth = 0
-        self.last: TrainingState | None = None
-        self.hand = HandUpdates()
-        self.hand_sampler: UpdateSampler | None = None
-        self.hand_state: TrainingState | None = None
-        self._leaves: list[weakref.ref[Tensor]] = []
-        self.is_grad_training = False
-        self.idle_losses: list[float] = []
-        self.dataset: int | None = None
-
-    @property
-    def leaves(self) -> list[Tensor]:
-        """What the last X-ray saw the loss depend on; held weakly."""
-        return [tensor for ref in self._leaves if (tensor := ref()) is not None]
-
-    @leaves.setter
-    def leaves(self, tensors: Sequence[Tensor]) -> None:
-        self._leaves = [weakref.ref(tensor) for tensor in tensors]
 
 
 class Watcher:
@@ -87,18 +59,14 @@ class Watcher:
         self.names = Names()
         self.trainings = Trainings()
         self.evaluations = losses.Evaluations()
-        self.silence = Silence()
-        self.scopes = xray.Scopes()
+        self.lens = Lens(self.names, self.pacer)
         self.emitter = Emitter(emit)
         self.stepping = Stepping(self.emitter, self.names, self.trainings, self.pacer)
         self.thread = Thread()
         self.active = False
         self._on_step, self._stop = on_step, stop
         self._patches = Patches()
-        self._armed = False
         self._armed_for = 0
-        self._with_lines = False
-        self._user_anomaly = (False, True)
         self._seen_bad = False
         self._scaled: tuple[Tensor, Tensor] | None = None
         self._training_datasets: set[int] = set()
@@ -122,8 +90,8 @@ class Watcher:
         loader = torch.utils.data.dataloader._BaseDataLoaderIter
         patches.replace(loader, "__next__", self._wrap_next)
         hooks = torch.autograd.graph.saved_tensors_hooks
-        patches.replace(hooks, "__enter__", wrap(lambda *a: self.scopes.saved_tensor_hooks(True)))
-        patches.replace(hooks, "__exit__", wrap(lambda *a: self.scopes.saved_tensor_hooks(False)))
+        patches.replace(hooks, "__enter__", wrap(self._hooks_entered))
+        patches.replace(hooks, "__exit__", wrap(self._hooks_left))
         module = torch.nn.modules.module
         for handle in (
             module.register_module_module_registration_hook(self._module_registered),
@@ -137,7 +105,7 @@ class Watcher:
         """Finish what is open and take every hook and patch off."""
         if self.active:
             self.faults.guard(self._finish)
-        self._disarm()
+        self.lens.disarm()
         self.active = False
         self._patches.undo()
 
@@ -209,14 +177,14 @@ class Watcher:
 
     def _wrap_next(self, original: Any) -> Any:
         @functools.wraps(original)
-        def __next__(loader: Any) -> Any:
+        def next_batch(loader: Any) -> Any:
             started = time.perf_counter()
             batch = original(loader)
             if self.active:
                 self._timed(self._batch_loaded, loader, time.perf_counter() - started)
             return batch
 
-        return transparent(__next__)
+        return transparent(next_batch)
 
     # -- small observations --------------------------------------------------------------
 
@@ -241,7 +209,7 @@ class Watcher:
         if call is not None:
             self.evaluations.see(
                 call,
-                is_sampled=self._armed,
+                is_sampled=self.lens.is_armed,
                 in_eval_mode=self.stepping.is_model_in_eval(self.thread.last),
                 repeats_training_data=self.thread.dataset in self._training_datasets,
             )
@@ -252,6 +220,12 @@ class Watcher:
         if losses.is_agreement(*args):
             repeats = self.thread.dataset in self._training_datasets
             self.evaluations.see_agreement(args[1], result, repeats_training_data=repeats)
+
+    def _hooks_entered(self, args: Any, kwargs: Any, result: Any) -> None:
+        self.lens.scopes.saved_tensor_hooks(entered=True)
+
+    def _hooks_left(self, args: Any, kwargs: Any, result: Any) -> None:
+        self.lens.scopes.saved_tensor_hooks(entered=False)
 
     def _batch_loaded(self, loader: Any, seconds: float) -> None:
         self.thread.dataset = id(loader._dataset)
@@ -269,7 +243,7 @@ class Watcher:
         is_plain = not kwargs.get("create_graph") and (len(args) < 5 or not args[4])
         if not is_plain or not wanted or not tensors or not all(t.is_leaf for t in wanted):
             return False
-        if self._armed:
+        if self.lens.is_armed:
             reached = xray.leaves_of(tensors[0])
             given = {id(tensor) for tensor in wanted}
             covered = sum(id(leaf) in given for leaf in reached)
@@ -283,7 +257,7 @@ class Watcher:
         thread = self.thread
         if thread.depth == 0:
             if thread.hand.is_watching and thread.pending:
-                if self._armed and not leaves and tensors:
+                if self.lens.is_armed and not leaves and tensors:
                     leaves = thread.leaves = xray.leaves_of(tensors[0])
                 self._close_hand_step(leaves)
             self._take_evaluations()
@@ -291,8 +265,11 @@ class Watcher:
             state.clearing.look()
         pending = Pending(loss=self._loss_value(tensors))
         is_bad = isinstance(pending.loss, float) and not math.isfinite(pending.loss)
-        if tensors and (self._armed or (is_bad and not self._seen_bad)):
-            self._read_xray(tensors[0], pending, is_bad=is_bad)
+        if tensors and (self.lens.is_armed or (is_bad and not self._seen_bad)):
+            calls, self.evaluations.calls = self.evaluations.calls[-8:], []
+            step = thread.last.step if thread.last else 0
+            self.lens.read(tensors[0], pending, step=step, calls=calls, is_bad=is_bad)
+            thread.leaves = leaves or pending.leaves or thread.leaves
         self._seen_bad |= is_bad
         if thread.dataset is not None:
             self._training_datasets.add(thread.dataset)
@@ -312,27 +289,6 @@ class Watcher:
         value = value.mean() if value.dim() else value
         return value.item() if value.device.type == "cpu" else value.clone()
 
-    def _read_xray(self, loss: Tensor, pending: Pending, *, is_bad: bool) -> None:
-        started = time.perf_counter()
-        if self._armed and self._with_lines:
-            torch._C.set_anomaly_enabled(*self._user_anomaly)
-        step = self.thread.last.step if self.thread.last else 0
-        reading = xray.read(loss, step=step, scopes=self.scopes, names=self.names)
-        if reading is not None:
-            for values in (self.silence.read(reading), read_inputs(reading), read_accuracy(reading)):
-                pending.values.update({signal: v for signal, v in values.items() if v})
-            pending.wiring, pending.leaves = reading.wiring, reading.leaves
-            pending.roots = list(self.scopes.roots)
-            pending.origin = autopsy.origin(reading) if is_bad else None
-            pending.calls, self.evaluations.calls = tuple(self.evaluations.calls[-8:]), []
-            pending.place = sources.caller()
-            if not self.thread.is_grad_training:
-                self.thread.leaves = reading.leaves
-            if self._with_lines:
-                self.pacer.add(len(reading.graph) * self.stepping.line_cost)
-        self.scopes.clear()
-        self.pacer.learn_sample_cost(time.perf_counter() - started)
-
     def _after_backward(self, gradients: Sequence[Tensor | None] = ()) -> None:
         for state in self.trainings.all[-4:]:
             state.clearing.mark(state.parameters if state.clearing.is_due else ())
@@ -342,8 +298,7 @@ class Watcher:
             thread.hand.mark(thread.leaves)
             if thread.pending[-1].wiring is not None:
                 self.stepping.before_hand_step(thread, gradients)
-        if self._armed and self._with_lines:
-            torch._C.set_anomaly_enabled(True, False)
+        self.lens.focus()
 
     def _take_evaluations(self) -> None:
         state = self.thread.last
@@ -384,25 +339,12 @@ class Watcher:
         if state.schedule.wants(state.step, self.pacer):
             self._timed(self._arm)
             self._armed_for = state.number
-        elif self._armed and self._armed_for == state.number:
-            self._disarm()
-        elif self._armed and state.step % OTHERS_WHILE_ARMED == 0:
-            self._disarm()  # the training that asked for it has ended
+        elif self.lens.is_armed and self._armed_for == state.number:
+            self.lens.disarm()
+        elif self.lens.is_armed and state.step % OTHERS_WHILE_ARMED == 0:
+            self.lens.disarm()  # the training that asked for it has ended
         if should_stop:
             raise self._stop()
 
     def _arm(self) -> None:
-        """From here to the next backward: note which module runs and, if new, source lines."""
-        self._disarm()
-        self._armed = True
-        self.scopes.attach()
-        self._with_lines = self.stepping.needs_lines(self.thread.last)
-        self._user_anomaly = (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled())
-        if self._with_lines:
-            torch._C.set_anomaly_enabled(True, False)
-
-    def _disarm(self) -> None:
-        if self._armed and self._with_lines:
-            torch._C.set_anomaly_enabled(*self._user_anomaly)
-        self._armed = False
-        self.scopes.detach()
+        self.lens.arm(with_lines=self.stepping.needs_lines(self.thread.last))

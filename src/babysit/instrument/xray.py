@@ -81,7 +81,7 @@ class Scopes:
         if threading.get_ident() == self._thread:
             if not self._open and not any(root is module for root in self.roots):
                 self.roots.append(module)
-            self._open.append((torch.autograd._get_sequence_nr(), module))
+            self._open.append((sequence_number(), module))
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
         if threading.get_ident() != self._thread:
@@ -89,19 +89,19 @@ class Scopes:
         while self._open:  # a forward that raised has left its entry behind
             start, entered = self._open.pop()
             if entered is module:
-                end = torch.autograd._get_sequence_nr()
+                end = sequence_number()
                 if end > start:
                     self.spans.append((start, end, module))
                     if len(self.spans) > MAX_NODES:  # a long evaluation with gradients on
                         del self.spans[: MAX_NODES // 2]
                 return
 
-    def saved_tensor_hooks(self, entered: bool) -> None:
+    def saved_tensor_hooks(self, *, entered: bool) -> None:
         """Saved-tensor hooks (checkpointing, offloading) begin or end: hands off in between."""
         if entered:
-            self._hooked_since.append(torch.autograd._get_sequence_nr())
+            self._hooked_since.append(sequence_number())
         elif self._hooked_since:
-            self.hooked.append((self._hooked_since.pop(), torch.autograd._get_sequence_nr()))
+            self.hooked.append((self._hooked_since.pop(), sequence_number()))
 
     def owners(self) -> dict[int, nn.Module]:
         """The innermost module of every sequence number; inner forwards end first."""
@@ -143,6 +143,11 @@ def is_leaf(node: Any) -> bool:
     return bool(node.name() == "torch::autograd::AccumulateGrad")
 
 
+def sequence_number() -> int:
+    """The number that the next node of this thread's graph will get."""
+    return int(torch._C._autograd._get_sequence_nr())
+
+
 def leaves_of(loss: Tensor) -> list[Tensor]:
     """The leaf tensors that a loss depends on."""
     graph = postorder(loss.grad_fn) if loss.grad_fn is not None else None
@@ -178,9 +183,9 @@ def describe(
 ) -> Node:
     """One graph node as data."""
     if is_leaf(node):
-        name, layer, _ = names.parameter(node.variable)
+        name, own_layer, _ = names.parameter(node.variable)
         shape = tuple(node.variable.shape)
-        return Node(op=PARAMETER, shape=shape, layer=layer, parameter=name)
+        return Node(op=PARAMETER, shape=shape, layer=own_layer, parameter=name)
     metadata = node._input_metadata
     op = _ENDING.sub("", node.name().rpartition("::")[2])
     shape = tuple(metadata[0].shape) if metadata else ()
@@ -231,4 +236,3 @@ def facts_of(node: Any, op: str, shape: tuple[int, ...]) -> dict[str, float]:
     if op == "NativeBatchNorm":
         return {"training": float(node._saved_training)}
     return {}
-

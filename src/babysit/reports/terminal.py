@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Final
 
 from babysit import catalogue
@@ -16,6 +16,7 @@ from babysit.run import Run
 from babysit.text import count, listing, number, percent
 
 SURENESS: Final = ((0.95, "certain"), (0.85, "very likely"), (0.7, "likely"), (0.0, "possible"))
+NOUNS: Final = {"error": "error", "warning": "warning", "advice": "suggestion"}
 ANNOUNCEMENT_WIDTH: Final = 160
 PLACE_WIDTH: Final = 40
 CONTEXT: Final = 1
@@ -51,6 +52,8 @@ class TerminalReport:
             self._no_training(page, run)
         else:
             self._judged(page, diagnosis, run)
+        page.divider()
+        self._footer(page, diagnosis, run)
         return page.text().rstrip("\n")
 
     # -- the parts, from top to bottom -----------------------------------------------------
@@ -72,8 +75,6 @@ class TerminalReport:
         if not diagnosis.roots:
             page.paragraph(clean(diagnosis, run), style="bold green" if is_clean(diagnosis) else "")
             page.blank()
-        page.divider()
-        self._footer(page, diagnosis, run)
 
     def _finding(self, page: Page, finding: Finding, diagnosis: Diagnosis) -> None:
         page.parts(
@@ -111,28 +112,30 @@ class TerminalReport:
     def _footer(self, page: Page, diagnosis: Diagnosis, run: Run) -> None:
         if diagnosis.roots:
             page.paragraph(tally(diagnosis))
-        for why, rules in skipped(diagnosis).items():
-            page.paragraph(f"Not examined: {listing(rules, most=6)} ({why})", hang=2)
+        if run.has_trained:
+            self._skipped(page, skipped(diagnosis))
         cost, seconds = run.ending.get("overhead"), run.ending.get("seconds")
-        if cost and seconds:
+        if cost and seconds and run.has_trained:
             spent = f"{duration(cost['seconds'])} of {duration(seconds)}"
             page.paragraph(f"Watching cost {spent} ({percent(cost['share'])}).")
         if self.again:
             page.paragraph(f"Stored: `{self.again}` shows this again.")
-        if diagnosis.roots:
-            page.paragraph(f"Next: `babysit explain {diagnosis.roots[0].rule}`")
-        else:
-            page.paragraph("Next: `babysit rules` tells what was looked for.")
+        page.paragraph(f"Next: {following(diagnosis, run)}", hang=2)
+
+    def _skipped(self, page: Page, reasons: Mapping[str, Sequence[str]]) -> None:
+        if len(reasons) > 1:
+            page.paragraph("Not examined:")
+        for why, rules in reasons.items():
+            names = listing(rules, most=6)
+            if len(reasons) > 1:
+                page.paragraph(f"{names}: {why}", indent=2, hang=2)
+            else:
+                page.paragraph(f"Not examined: {names} ({why}).", hang=2)
 
     def _no_training(self, page: Page, run: Run) -> None:
         page.paragraph("No training was seen.", style="bold yellow")
-        for index, line in enumerate(unseen(run)):
-            page.entry("" if index else "looked for", line)
-        page.entry("not seen", "Processes that the script starts are not watched.")
-        if self.again:
-            page.entry("stored", f"`{self.again}` shows this again.")
-        page.entry("next", "`babysit run SCRIPT ARGS…` with the program and arguments that train, "
-                   "or `babysit demo` to see a report.")  # fmt: skip
+        page.paragraph(unseen(run), indent=2)
+        page.blank()
 
 
 def announcement(finding: Finding, steps: int) -> str:
@@ -150,7 +153,7 @@ def announcement(finding: Finding, steps: int) -> str:
 
 
 def ending(run: Run) -> str:
-    """How the program ended, after how much: ``finished: 280 steps in 3.1 s``."""
+    """How the program ended, after how much: ``finished after 280 steps in 3.1 s``."""
     known, code = run.ending, run.ending.get("exit_code")
     words = {"stopped": "stopped as asked", "interrupted": "was interrupted"}
     outcome = known.get("outcome", "was cut")
@@ -160,11 +163,13 @@ def ending(run: Run) -> str:
     steps = count(run.steps, "step") if run.has_trained else ""
     time = f"in {duration(known['seconds'])}" if known.get("seconds") is not None else ""
     amount = " ".join(filter(None, (steps, time)))
-    return f"{did}: {amount}" if steps else f"{did} {amount}".rstrip()
+    return f"{did} after {amount}" if steps else f"{did} {amount}".rstrip()
 
 
 def duration(seconds: float) -> str:
     """A time as people say it: ``0.05 s``, ``3.1 s``, ``12 min``, ``2 h 5 min``."""
+    if seconds < 0.01:
+        return "under 0.01 s"
     if seconds < 60:
         return f"{seconds:.{2 if seconds < 1 else 1 if seconds < 10 else 0}f} s"
     minutes = round(seconds / 60)
@@ -230,7 +235,7 @@ def quantity(value: float | str) -> str:
 
 
 def reason(rule: str) -> str:
-    """Why a sickness matters: the first sentence of that section of the rule's docstring."""
+    """Why a sickness matters: the first sentence of that section of its rule's docstring."""
     known = catalogue.rules().get(rule)
     section = known.sections().get("Why it matters", "") if known else ""
     return re.split(r"(?<=[.!?])\s", section.replace("``", "`"), maxsplit=1)[0]
@@ -252,11 +257,7 @@ def clean(diagnosis: Diagnosis, run: Run) -> str:
 def tally(diagnosis: Diagnosis) -> str:
     """How many findings of each severity, and how many rules found nothing."""
     amounts = Counter(finding.severity for finding in diagnosis.roots)
-    nouns = {"error": "error", "warning": "warning", "advice": "piece of advice"}
-    found = listing(
-        count(amounts[s], nouns[s]).replace("pieces of advices", "pieces of advice")
-        for s in SEVERITIES if amounts[s]
-    )  # fmt: skip
+    found = listing(count(amounts[s], NOUNS[s]) for s in SEVERITIES if amounts[s])
     guilty = {finding.rule for finding in diagnosis.findings}
     silent = len([name for name in diagnosis.examined if name not in guilty])
     return f"Found {found}; {silent} of {count(len(diagnosis.examined), 'rule')} found nothing."
@@ -270,18 +271,31 @@ def skipped(diagnosis: Diagnosis) -> dict[str, list[str]]:
     return reasons
 
 
-def unseen(run: Run) -> Iterator[str]:
+def unseen(run: Run) -> str:
     """What was looked for in vain, and what that says."""
-    yield "A call of backward() or torch.autograd.grad in this process."
+    looked = "Nothing called backward() or torch.autograd.grad in this process"
     crashed = run.ending.get("outcome") == "crashed"
-    if run.ending.get("torch"):
-        yield "torch was imported, but no such call was made" + (
-            " before the script crashed; its own error stands above." if crashed else "."
-        )
+    if run.is_cut:
+        why = " before the record was cut."
+    elif run.ending.get("torch"):
+        why = " before the script crashed: its own error stands above." if crashed else "."
     elif crashed:
-        yield (
-            "The script crashed before torch was imported; its own error stands above. If torch "
-            "is in another environment, install babysit there."
+        why = (
+            ": the script crashed before it had imported torch; its own error stands above. If "
+            "torch is in another environment, install babysit there."
         )
     else:
-        yield "torch was not imported, and babysit watches trainings in PyTorch."
+        why = ", nor was torch imported, and babysit watches trainings in PyTorch."
+    return f"{looked}{why} Processes that the script starts are not watched."
+
+
+def following(diagnosis: Diagnosis, run: Run) -> str:
+    """The next command to type."""
+    if diagnosis.roots:
+        return f"`babysit explain {diagnosis.roots[0].rule}`"
+    if run.has_trained:
+        return "`babysit rules` tells what was looked for."
+    return (
+        "`babysit run SCRIPT ARGS…` with the program and the arguments that train; "
+        "`babysit demo` shows it at work."
+    )

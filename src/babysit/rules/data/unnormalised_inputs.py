@@ -13,8 +13,8 @@ class UnnormalisedInputs(Rule):
     """Inputs are far from zero mean and unit scale, and the first layer suffers from it.
 
     Why it matters:
-        Nets are not invariant to the scale of their inputs. Large inputs make the first layer's
-        outputs and gradients as large: units saturate or die, and the rate that suits the
+        Large inputs make the first layer's outputs and gradients as large: units saturate or
+        die. Nets are not invariant to the scale of their inputs, and the rate that suits the
         first layer is wrong for all others.
 
     How it decides:

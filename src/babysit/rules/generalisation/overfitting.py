@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from babysit.findings import Evidence, Finding, Remedy
+from babysit.findings import Evidence, Finding, Remedy, Unexamined
 from babysit.measures import course
-from babysit.rule import Conclusions, Rule, Unexamined, healthy, sick, threshold
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.signals import Series
 from babysit.text import count, number
@@ -49,7 +49,9 @@ class Overfitting(Rule):
         why="healthy trainings rise by 0.1 at most at their end; memorising nets by 0.4 and more",
     )
     min_relative_rise = threshold(
-        default=0.15, unit="share of the best loss", why="noise of small validation sets stays below"
+        default=0.15,
+        unit="share of the best loss",
+        why="noise of small validation sets stays below",
     )
     examples = (
         sick(
@@ -90,7 +92,9 @@ class Overfitting(Rule):
         rise = last - best
         if rise < self.min_rise * gain or rise < self.min_relative_rise * abs(best):
             return None
-        if after[-3:].min() <= best + min(noise, 0.5 * rise) or accuracy_improved(run, name, lowest):
+        if after[-3:].min() <= best + min(noise, 0.5 * rise) or accuracy_improved(
+            run, name, lowest
+        ):
             return None
         if not training_fell_on(run, int(series.steps[lowest])):
             return None

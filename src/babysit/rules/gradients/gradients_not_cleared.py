@@ -10,9 +10,9 @@ class GradientsNotCleared(Rule):
     """Gradients of earlier steps are still there when the next step is computed.
 
     Why it matters:
-        ``backward`` adds to ``.grad``. Without clearing, every step follows the sum of all
-        gradients so far: the direction lags behind and the steps grow, as with a huge momentum
-        that never forgets.
+        Every step follows the sum of all gradients so far, as with a huge momentum that never
+        forgets: the direction lags behind and the steps grow. For ``backward`` adds to
+        ``.grad``.
 
     How it decides:
         Between one optimizer step and the next backward the gradient tensors were neither
@@ -49,7 +49,7 @@ class GradientsNotCleared(Rule):
         "every second step although the optimizer steps each time",
     )
     examples = (
-        sick(loss=[1.0] * 20, gradients_kept={step: 1.0 for step in range(1, 20)}),
+        sick(loss=[1.0] * 20, gradients_kept=dict.fromkeys(range(1, 20), 1.0)),
         healthy(loss=[1.0] * 20),
         healthy(loss=[1.0] * 20, gradients_kept={1: 1.0}),
     )

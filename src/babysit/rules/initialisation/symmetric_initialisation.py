@@ -33,9 +33,7 @@ class SymmetricInitialisation(Rule):
     needs = ("row-spread",)
     remedies = ("reinitialise",)
     explains = ("loss-not-decreasing", "learning-rate-too-low", "dead-relu", "vanishing-gradients")
-    max_start = threshold(
-        default=1e-6, unit="spread / largest weight", why="equal up to rounding"
-    )
+    max_start = threshold(default=1e-6, unit="spread / largest weight", why="equal up to rounding")
     max_spread = threshold(
         default=1e-3,
         unit="spread / largest weight",

@@ -34,9 +34,9 @@ class EvalModeDuringTraining(Rule):
         default=5, unit="steps in a row", why="a probe of a few steps in eval mode may be meant"
     )
     examples = (
-        sick(loss=[1.0] * 40, model_in_eval_mode={s: 1.0 for s in range(10, 40)},
-             in_eval_mode={s: 1.0 for s in range(10, 40)}, wiring=None),
-        healthy(loss=[1.0] * 40, in_eval_mode={s: 0.5 for s in range(40)}),
+        sick(loss=[1.0] * 40, model_in_eval_mode=dict.fromkeys(range(10, 40), 1.0),
+             in_eval_mode=dict.fromkeys(range(10, 40), 1.0), wiring=None),
+        healthy(loss=[1.0] * 40, in_eval_mode=dict.fromkeys(range(40), 0.5)),
         healthy(loss=[1.0] * 40),
     )  # fmt: skip
 

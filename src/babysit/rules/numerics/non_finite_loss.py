@@ -93,7 +93,9 @@ class NonFiniteLoss(Rule):
     def _remedies(self, origin: dict[str, object], num_before: int) -> list[Remedy]:
         op = str(origin.get("op", ""))
         if op in UNSAFE:
-            return [Remedy(name="mend-operation", text=UNSAFE[op][0].upper() + UNSAFE[op][1:] + ".")]
+            return [
+                Remedy(name="mend-operation", text=UNSAFE[op][0].upper() + UNSAFE[op][1:] + ".")
+            ]
         if op == "data":
             text = "Look for NaN or Inf in the data before it reaches the model: torch.isfinite(x)."
             return [Remedy(name="check-data", text=text)]

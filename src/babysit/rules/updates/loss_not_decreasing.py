@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from babysit.findings import Evidence, Finding, Remedy
+from babysit.findings import Evidence, Finding, Remedy, Unexamined
 from babysit.measures import course, is_bounded_below
-from babysit.rule import Conclusions, Rule, Unexamined, healthy, sick, threshold
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import count, number
 
@@ -60,10 +60,10 @@ class LossNotDecreasing(Rule):
         if loss is None or not is_bounded_below(run):
             yield Unexamined(reason="this loss need not fall (it is negative or has an opponent)")
             return
-        if loss.falls and loss.drop() > self.min_drop or loss.best < 0.5 * loss.start:
+        if (loss.falls and loss.drop() > self.min_drop) or loss.best < 0.5 * loss.start:
             return
         accuracy = run.series("train-accuracy").values[-8:]
-        if len(accuracy) and accuracy.mean() >= self.good_accuracy or evaluation_improves(run):
+        if (len(accuracy) and accuracy.mean() >= self.good_accuracy) or evaluation_improves(run):
             return
         yield Finding(
             confidence=0.85,

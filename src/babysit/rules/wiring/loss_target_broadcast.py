@@ -12,7 +12,7 @@ ELEMENTWISE_LOSSES = frozenset(
     {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "poisson_nll_loss"}
 )
 DIFFERENCES = frozenset("Sub Rsub MseLoss L1Loss SmoothL1Loss HuberLoss Mul Add Div".split())
-PASSING = frozenset("Pow Abs Mul Neg Mean Sum Sqrt Add Div Clamp Exp Log".split()) | RESHAPES
+PASSING = RESHAPES | frozenset("Pow Abs Mul Neg Mean Sum Sqrt Add Div Clamp Exp Log".split())
 
 
 class LossTargetBroadcast(Rule):
@@ -96,8 +96,10 @@ def from_calls(wiring: Wiring) -> Iterator[tuple[tuple[int, ...], tuple[int, ...
     for call in wiring.calls:
         first, second = call.prediction_shape, call.target_shape
         rows = first[0] if first else 1
-        if call.function in ELEMENTWISE_LOSSES and rows > 1 and (
-            second == (rows, 1, *first[1:]) or first == (rows, 1, *second[1:])
+        if (
+            call.function in ELEMENTWISE_LOSSES
+            and rows > 1
+            and (second == (rows, 1, *first[1:]) or first == (rows, 1, *second[1:]))
         ):
             yield first, second, place_of(call)
 

@@ -12,9 +12,9 @@ class SigmoidBeforeBceWithLogits(Rule):
     """Probabilities go into a binary loss that applies the sigmoid itself.
 
     Why it matters:
-        ``binary_cross_entropy_with_logits`` expects raw scores. A sigmoid before it confines
-        them to 0…1, so the predicted probability never leaves 0.5…0.73: negatives cannot be
-        learnt and the loss stays above 0.31.
+        A second sigmoid confines the predicted probability to 0.5…0.73, so that negatives
+        cannot be learnt. ``binary_cross_entropy_with_logits`` expects raw scores; fed with
+        probabilities, the loss stays above 0.31.
 
     How it decides:
         In the graph behind the loss, a sigmoid feeds the loss with nothing but reshaping in

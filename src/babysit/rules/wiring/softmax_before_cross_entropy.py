@@ -10,9 +10,9 @@ class SoftmaxBeforeCrossEntropy(Rule):
     """Probabilities go into a loss that applies log-softmax itself.
 
     Why it matters:
-        ``cross_entropy`` expects raw scores. Fed with probabilities it squeezes them a second
-        time: the loss cannot fall below about 1.46 for ten classes and gradients are tiny, so
-        the training is slow and ends worse, without any error.
+        ``cross_entropy`` squeezes probabilities a second time: gradients become tiny and the
+        training ends worse, without any error. It expects raw scores; fed with probabilities,
+        the loss cannot fall below about 1.46 for ten classes.
 
     How it decides:
         In the graph behind the loss, a softmax (PyTorch's, or ``exp(x) / sum(exp(x))``) feeds
