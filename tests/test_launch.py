@@ -196,8 +196,9 @@ FINISHED = {
         atexit.register(done.set)
         def late():
             threading.main_thread().join()
-            os.kill(os.getpid(), signal.SIGINT)
-            done.wait()
+            while not done.is_set():  # a signal just before a thread begins to wait is overslept
+                os.kill(os.getpid(), signal.SIGINT)
+                done.wait(5)
         threading.Thread(target=late).start()
         """,
     "forks": """
@@ -344,7 +345,11 @@ DYING = {
     "is terminated while it waits": (
         """
         import os, signal, threading
-        threading.Thread(target=lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+        def kill():
+            while True:
+                os.kill(os.getpid(), signal.SIGTERM)
+                threading.Event().wait(5)
+        threading.Thread(target=kill).start()
         threading.Event().wait()
         """,
         15,
@@ -354,8 +359,9 @@ DYING = {
         import os, signal, threading
         def late():
             threading.main_thread().join()
-            os.kill(os.getpid(), signal.SIGTERM)
-            threading.Event().wait()
+            while True:
+                os.kill(os.getpid(), signal.SIGTERM)
+                threading.Event().wait(5)
         threading.Thread(target=late).start()
         """,
         15,

@@ -158,6 +158,12 @@ def test_a_run_killed_before_any_training_does_not_guess_about_torch() -> None:
     assert "torch imported" not in text_of(NO_TRAINING, run)
 
 
+def test_a_run_interrupted_before_any_training_does_not_guess_about_torch() -> None:
+    text = text_of(NO_TRAINING, run_of(steps=0, torch=False, outcome="interrupted", exit_code=130))
+    assert "in this process before the script was interrupted." in " ".join(text.split())
+    assert "torch imported" not in text
+
+
 def test_several_trainings_are_told_apart() -> None:
     run = run_of()
     run.trainings[2] = Training(name="training 2 (Critic)", number=2)

@@ -51,7 +51,9 @@ def main():
             optimizer.step()
             running_loss += loss.item()
         accuracy = evaluate(model, test_loader)
-        print(f"epoch {epoch}: loss {running_loss / len(train_loader):.3f}, accuracy {accuracy:.3f}")
+        print(
+            f"epoch {epoch}: loss {running_loss / len(train_loader):.3f}, accuracy {accuracy:.3f}"
+        )
     print(f"test accuracy {accuracy:.3f}")
 
 

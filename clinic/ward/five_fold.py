@@ -15,11 +15,11 @@ def build(features):
     )
 
 
-def run_fold(x_train, y_train, x_valid, y_valid, epochs=15):
+def run_fold(x_train, y_train, x_valid, y_valid, epochs=8):
     mean, std = x_train.mean(dim=0), x_train.std(dim=0)
     x_train, x_valid = (x_train - mean) / std, (x_valid - mean) / std
     model = build(x_train.shape[1])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=0.05)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=0.1)
     criterion = nn.BCEWithLogitsLoss()
     loader = DataLoader(TensorDataset(x_train, y_train), batch_size=32, shuffle=True)
     for _ in range(epochs):

@@ -1,4 +1,4 @@
-"""Wine cultivars, cross-entropy with label smoothing 0.1: test accuracy about 0.97, loss floor about 0.4."""
+"""Wine cultivars, cross-entropy with label smoothing 0.1: test accuracy about 0.98, the loss cannot go below 0.29."""
 
 import torch
 from sklearn.datasets import load_wine

@@ -1,4 +1,4 @@
-"""Mean teacher with 60 labelled digits and the rest unlabelled: EMA teacher's test accuracy about 0.92."""
+"""Mean teacher with 200 labelled digits and the rest unlabelled: EMA teacher's test accuracy about 0.95."""
 
 import copy
 

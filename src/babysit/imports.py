@@ -45,7 +45,8 @@ class AfterImport(importlib.abc.MetaPathFinder):
 
         def execute_then_call(module: ModuleType) -> None:
             # The loader is one instance per import: put its method back before anything else.
-            del spec.loader.exec_module  # type: ignore[union-attr]  # checked above
+            # When several wait for the same module, the first of them has done so.
+            vars(spec.loader).pop("exec_module", None)
             execute(module)
             self.callback()
 

@@ -8,9 +8,6 @@ say has been said.
 ``resolve`` checks what to run, ``run`` runs it and never returns.
 """
 
-# Path would tidy what the user typed, and python hands "./train.py" on as it is.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # unknown to typeshed; see _Terminator
@@ -122,11 +119,11 @@ def _prepare(target: Target) -> tuple[CodeType, dict[str, Any]]:
         namespace["__annotations__"] = {}
     namespace["__builtins__"] = builtins
     sys.argv = list(target.argv)
-    file = os.path.join(os.getcwd(), sys.argv[0])
+    file = os.path.join(Path.cwd(), sys.argv[0])  # which keeps "./", as python does
     # runpy's private helpers are the code behind `python -m` and `python folder`; the standard
     # library's pdb and trace build on them too.
     if target.module is not None:
-        set_first_path(os.getcwd())
+        set_first_path(Path.cwd())
         details = runpy._get_module_details(target.module, _NotFoundError)  # type: ignore[attr-defined]
         sys.argv[0] = details[1].origin
     elif pkgutil.get_importer(file) is not None:
@@ -141,7 +138,7 @@ def _prepare(target: Target) -> tuple[CodeType, dict[str, Any]]:
 
 
 def _prepare_script(file: str, namespace: dict[str, Any]) -> CodeType:
-    set_first_path(os.path.dirname(os.path.realpath(file)))
+    set_first_path(Path(file).resolve().parent)
     namespace.update(__file__=file, __cached__=None)
     if file.endswith(".pyc"):
         loader = namespace["__loader__"] = SourcelessFileLoader("__main__", file)

@@ -119,8 +119,16 @@ class Training:
         return Place(**fact) if fact else None
 
     def layer_place(self, layer: str, *, op: str | None = None) -> Place:
-        """The place of a layer: its name, and the line that built it where that is known."""
-        known = self.facts.get("layer_places", {}).get(layer, {})
+        """The place of a layer: its name, and the line that built it or, failing that, runs it."""
+        known = self.facts.get("layer_places", {}).get(layer) or next(
+            (
+                {"file": node.file, "line": node.line, "code": node.code}
+                for wiring in self.wirings
+                for node in wiring.nodes
+                if node.layer == layer and node.line
+            ),
+            {},
+        )
         return Place(**{**known, "layer": layer, "op": op})
 
     def apply(self, event: Event) -> None:

@@ -75,8 +75,8 @@ SIGNALS: Final[dict[str, Signal]] = {
         meaning="root mean square of a parameter's change in one step",
         absent="no update was sampled",
     ),
-    "row-spread": Signal(
-        meaning="largest difference between a weight's units, relative to its largest weight",
+    "unit-spread": Signal(
+        meaning="largest difference between a weight's units, relative to its largest value",
         absent="no weight matrix was sampled",
     ),
     "inactive-share": Signal(

@@ -1,13 +1,9 @@
 """What ``python`` could run; what it could not is said early and in one sentence."""
 
-# Path would tidy what the user typed, and python hands "./train.py" on as it is.
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import difflib
 import importlib.util
-import os
 import pkgutil
 import sys
 import warnings
@@ -54,86 +50,87 @@ def resolve(program: str, arguments: Sequence[str] = (), *, module: bool = False
     if module:
         _check_module(program)
         return Target(path=None, module=program, argv=("-m", *arguments))
-    if not os.path.exists(program):
-        raise BabysitError(_missing(program))
+    path = Path(program)
+    if not path.exists():
+        raise BabysitError(_missing(path))
     importer = pkgutil.get_importer(program)
     if importer is None:
-        _check_file(program)
+        _check_file(path)
     elif importer.find_spec("__main__") is None:
         raise BabysitError(
             f"{program} has no __main__.py, so python cannot run it; "
-            f"give a script inside it, such as {os.path.join(program, 'train.py')}."
+            f"give a script inside it, such as {path / 'train.py'}."
         )
-    return Target(path=Path(program), module=None, argv=(program, *arguments))
+    return Target(path=path, module=None, argv=(program, *arguments))
 
 
-def set_first_path(folder: str, *, always: bool = False) -> None:
+def set_first_path(folder: Path | str, *, always: bool = False) -> None:
     """Put the program's folder where python has put ours, if it has (``-P`` forbids it)."""
     if not sys.flags.safe_path:
-        sys.path[:1] = [folder]
+        sys.path[:1] = [str(folder)]
     elif always:
-        sys.path.insert(0, folder)
+        sys.path.insert(0, str(folder))
 
 
-def _missing(program: str) -> str:
-    folder, name = os.path.split(os.path.abspath(program))
+def _missing(path: Path) -> str:
+    folder = path.absolute().parent
     with suppress(OSError):
-        for near in difflib.get_close_matches(name, os.listdir(folder), n=1):
-            return f"{program} does not exist; did you mean {near}, which {folder} has?"
-    return f"{program} does not exist (seen from {os.getcwd()}); give the path of a Python script."
+        names = [neighbour.name for neighbour in folder.iterdir()]
+        for near in difflib.get_close_matches(path.name, names, n=1):
+            return f"{path} does not exist; did you mean {near}, which {folder} has?"
+    return f"{path} does not exist (seen from {Path.cwd()}); give the path of a Python script."
 
 
-def _check_file(program: str) -> None:
-    name, suffix = os.path.splitext(program)
-    if suffix == ".ipynb":
+def _check_file(path: Path) -> None:
+    if path.suffix == ".ipynb":
         raise BabysitError(
-            f"{program} is a notebook, and python runs scripts; convert it with "
-            f"'jupyter nbconvert --to script {program}' and run {name}.py."
+            f"{path} is a notebook, and python runs scripts; convert it with "
+            f"'jupyter nbconvert --to script {path}' and run {path.with_suffix('.py')}."
         )
-    if not os.path.isfile(program):
+    if not path.is_file():
         return  # A pipe, as in `babysit run <(…)`, can be read but once, and that is to run it.
     try:
-        with open(program, "rb") as file:
+        with path.open("rb") as file:
             source = file.read(4096)
             if b"\0" not in source:  # Or it may be a checkpoint of many gigabytes.
                 source += file.read()
     except OSError as error:
         raise BabysitError(
-            f"{program} cannot be read ({error.strerror}); give a script that you may read."
+            f"{path} cannot be read ({error.strerror}); give a script that you may read."
         ) from None
-    if suffix == ".pyc":
-        _check_bytecode(program, source)
+    if path.suffix == ".pyc":
+        _check_bytecode(path, source)
     else:
-        _check_source(program, source)
+        _check_source(path, source)
 
 
-def _check_bytecode(program: str, bytecode: bytes) -> None:
+def _check_bytecode(path: Path, bytecode: bytes) -> None:
     if not bytecode.startswith(importlib.util.MAGIC_NUMBER):
         raise BabysitError(
-            f"{program} was not compiled by this Python, {sys.version.split()[0]}; "
+            f"{path} was not compiled by this Python, {sys.version.split()[0]}; "
             "run its source, or compile it again with this one."
         )
 
 
-def _check_source(program: str, source: bytes) -> None:
+def _check_source(path: Path, source: bytes) -> None:
     if b"\0" in source:
-        raise BabysitError(f"{program} is not a Python script but binary data; give a .py file.")
+        raise BabysitError(f"{path} is not a Python script but binary data; give a .py file.")
     try:
         importlib.util.decode_source(source)
     except (SyntaxError, UnicodeDecodeError) as error:
         raise BabysitError(
-            f"{program} cannot be read as text ({error}); save it as UTF-8, or name its encoding "
+            f"{path} cannot be read as text ({error}); save it as UTF-8, or name its encoding "
             "in its first line, such as '# coding: latin-1'."
         ) from None
-    if program.endswith((".py", ".pyw")):
+    if path.suffix in (".py", ".pyw"):
         return
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # They come when it runs, and once is enough.
-            compile(source, program, "exec", dont_inherit=True)
+            compile(source, path, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise BabysitError(
-            f"{program} is not a Python script (line {error.lineno}: {error.msg}); "
+            f"{path} is not a Python script (line {error.lineno}: {error.msg}); "
             "give the .py file to run first, and its own arguments after it."
         ) from None
 
@@ -142,7 +139,7 @@ def _check_module(name: str) -> None:
     """Check what can be known without importing, for an import runs the user's code."""
     top, _, rest = name.partition(".")
     our_path = sys.path[:]
-    set_first_path(os.getcwd())
+    set_first_path(Path.cwd())
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
@@ -151,7 +148,7 @@ def _check_module(name: str) -> None:
         sys.path[:] = our_path
     if spec is None:
         raise BabysitError(
-            f"There is no module named {top!r} in {os.getcwd()} or where Python looks for modules; "
+            f"There is no module named {top!r} in {Path.cwd()} or where Python looks for modules; "
             f"check the name, or give the path of a script instead of '-m {name}'."
         )
     if rest and spec.submodule_search_locations is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -138,14 +138,11 @@ class Wiring:
 
 
 def chain(*nodes: Node, step: int = 0) -> Wiring:
-    """A wiring in which every node reads the one before it; for examples and tests."""
+    """A wiring in which every operation reads the node before it; for examples and tests."""
     linked = (
-        Node(
-            **{
-                **{name: getattr(node, name) for name in Node.__dataclass_fields__},
-                "inputs": node.inputs or ((index - 1,) if index else ()),
-            }
-        )
+        replace(node, inputs=(index - 1,))
+        if index and not node.inputs and node.op != PARAMETER
+        else node
         for index, node in enumerate(nodes)
     )
     return Wiring(step=step, nodes=tuple(linked))

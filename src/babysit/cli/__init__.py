@@ -14,6 +14,7 @@ import click
 
 from babysit import __version__
 from babysit.errors import BabysitError
+from babysit.faults import RAISE_VARIABLE, REPORT_AT
 
 COMMANDS: Final = ("run", "show", "rules", "explain", "demo")
 MISUSE: Final = 2
@@ -87,6 +88,13 @@ def prepare(arguments: list[str]) -> object:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except OSError as error:
+        refuse(f"{error}.")
+    except Exception as error:
+        if os.environ.get(RAISE_VARIABLE) == "1":
+            raise
+        fault = f"{type(error).__name__}: {error}"
+        refuse(f"A fault of ours ({fault}, babysit {__version__}). Please report it at {REPORT_AT}")
 
 
 def refuse(message: str) -> NoReturn:

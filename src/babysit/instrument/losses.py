@@ -115,9 +115,14 @@ class Evaluations:
                 self._open.append((sources.call_chain(), call))
                 del self._open[:-64]
             else:
-                self._trained_on = target
+                self.trained_on(call.target)
             if is_sampled:
                 self.calls.append(call.describe())
+
+    def trained_on(self, target: Any) -> None:
+        """Remember the training's own targets: what repeats them is no evaluation."""
+        if isinstance(target, Tensor):
+            self._trained_on = (target.data_ptr(), tuple(target.shape))
 
     def _add(self, site: tuple[tuple[str, int], ...], call: Call, repeats: bool) -> None:
         loss, accuracy = self._means.setdefault(site, (Mean(), Mean()))

@@ -78,17 +78,22 @@ class UpdateSampler:
         self.values[signal] = dict(zip(names, values, strict=True))
 
     def _spread(self) -> None:
-        """How much a weight's units (rows) differ: 0 when all are equal."""
+        """How much a weight's units differ: 0 when all are equal.
+
+        Units are the rows of a layer's weight and the columns in hand-written ``x @ w``: the
+        smaller spread of the two counts. Either parts with the first honest update.
+        """
         names, spreads = [], []
         for name, tensor in self._named:
-            if tensor.dim() >= 2 and tensor.shape[0] >= 2:
-                rows = tensor.detach()[:_ROWS].reshape(min(_ROWS, tensor.shape[0]), -1)
-                rows = rows[:, :_COLUMNS].float()
-                largest = rows.abs().amax().clamp_min(torch.finfo(torch.float32).tiny)
+            if tensor.dim() >= 2 and tensor.shape[0] >= 2 and tensor[0].numel() >= 2:
+                flat = tensor.detach()[:_ROWS].reshape(min(_ROWS, tensor.shape[0]), -1)
+                flat = flat[:, :_COLUMNS].float()
+                largest = flat.abs().amax().clamp_min(torch.finfo(torch.float32).tiny)
+                rows, columns = (flat - flat[:1]).abs().amax(), (flat - flat[:, :1]).abs().amax()
                 names.append(name)
-                spreads.append(((rows - rows[:1]).abs().amax() / largest).to("cpu"))
+                spreads.append((torch.minimum(rows, columns) / largest).to("cpu"))
         if spreads:
-            self._keep("row-spread", names, torch.stack(spreads).tolist())
+            self._keep("unit-spread", names, torch.stack(spreads).tolist())
 
     @property
     def tensors(self) -> list[Tensor]:

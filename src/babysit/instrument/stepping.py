@@ -279,7 +279,8 @@ class Stepping:
             self._names.search_frames(tensors.values())
         changed = []
         for tensor in tensors.values():
-            fields = self._parameter(tensor, id(tensor) in optimized)
+            is_updated = not state.optimizers or id(tensor) in optimized
+            fields = self._parameter(tensor, is_updated)
             if state.described.get(fields["name"]) != fields:
                 state.described[fields["name"]] = fields
                 changed.append(fields)

@@ -33,6 +33,7 @@ from babysit.instrument.trainings import Pending, Thread, Trainings, TrainingSta
 
 MAX_PENDING = 64
 OTHERS_WHILE_ARMED = 16
+MAX_XRAYS_PER_STEP = 2
 
 
 class Watcher:
@@ -205,12 +206,17 @@ class Watcher:
             self.stepping.norm_before_clip = result.detach()
 
     def _loss_called(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
+        in_eval_mode = self.stepping.is_model_in_eval(self.thread.last)
+        if torch.is_grad_enabled() and not in_eval_mode and not self.lens.is_armed:
+            target = args[1] if len(args) > 1 else kwargs.get("target")
+            self.evaluations.trained_on(target)  # the usual step: nothing else to see
+            return
         call = losses.Call.of(name, args, kwargs, result)
         if call is not None:
             self.evaluations.see(
                 call,
                 is_sampled=self.lens.is_armed,
-                in_eval_mode=self.stepping.is_model_in_eval(self.thread.last),
+                in_eval_mode=in_eval_mode,
                 repeats_training_data=self.thread.dataset in self._training_datasets,
             )
 
@@ -265,7 +271,9 @@ class Watcher:
             state.clearing.look()
         pending = Pending(loss=self._loss_value(tensors))
         is_bad = isinstance(pending.loss, float) and not math.isfinite(pending.loss)
-        if tensors and (self.lens.is_armed or (is_bad and not self._seen_bad)):
+        num_read = sum(other.wiring is not None for other in thread.pending)
+        is_sampled = self.lens.is_armed and num_read < MAX_XRAYS_PER_STEP
+        if tensors and (is_sampled or (is_bad and not self._seen_bad)):
             calls, self.evaluations.calls = self.evaluations.calls[-8:], []
             step = thread.last.step if thread.last else 0
             self.lens.read(tensors[0], pending, step=step, calls=calls, is_bad=is_bad)

@@ -212,16 +212,21 @@ def layer_of(
         if name:
             return name, True
     sources_known = [before[index] for index in inputs if index is not None]
-    for source in sources_known:
-        weight = source
-        while weight.op in ("T", "Transpose", "View", "ToCopy", "Expand") and weight.inputs:
-            first = weight.inputs[0]
-            if first is None:
-                break
-            weight = before[first]
-        if weight.parameter is not None and weight.layer:
-            return weight.layer, False
+    read = [parameter_behind(source, before) for source in sources_known]
+    weights = [weight for weight in read if weight is not None and weight.layer]
+    if weights:  # rather the matrix than the bias, should they be tensors of their own
+        return max(weights, key=lambda weight: len(weight.shape)).layer, False
     return next((source.layer for source in sources_known if source.layer), None), False
+
+
+def parameter_behind(node: Node, before: list[Node]) -> Node | None:
+    """The parameter that a value is, maybe transposed or cast."""
+    while node.op in ("T", "Transpose", "View", "ToCopy", "Expand") and node.inputs:
+        first = node.inputs[0]
+        if first is None:
+            return None
+        node = before[first]
+    return node if node.parameter is not None else None
 
 
 def facts_of(node: Any, op: str, shape: tuple[int, ...]) -> dict[str, float]:

@@ -1,1 +1,1 @@
-
+"""Reports: a diagnosis rendered for a reader."""

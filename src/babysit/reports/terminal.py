@@ -277,6 +277,8 @@ def unseen(run: Run) -> str:
     crashed = run.ending.get("outcome") == "crashed"
     if run.is_cut:
         why = " before the record was cut."
+    elif run.ending.get("outcome") == "interrupted":
+        why = " before the script was interrupted."
     elif run.ending.get("torch"):
         why = " before the script crashed: its own error stands above." if crashed else "."
     elif crashed:

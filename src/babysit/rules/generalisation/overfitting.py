@@ -120,14 +120,29 @@ class Overfitting(Rule):
 
 
 def evaluations(run: Training) -> Iterator[tuple[str, Series]]:
-    """Held-out losses: seen under no_grad, or logged under a name that says so."""
+    """Held-out losses: seen under no_grad, or logged under a name that says so.
+
+    Where only an accuracy was computed, its error rate stands for the loss.
+    """
     on_training_data = set(run.facts.get("evaluated_on_training_data", ()))
-    for name, series in run.places("eval-loss").items():
+    losses = run.places("eval-loss")
+    for name, series in losses.items():
         if name not in on_training_data:
             yield name, series
     for name, series in run.places("logged").items():
         if "loss" in name.lower() and any(part in name.lower() for part in HELD_OUT):
             yield name, series
+    for name, series in run.places("eval-accuracy").items():
+        if not losses and name not in on_training_data:
+            yield f"error rate at {name}", errors_of(series)
+
+
+def errors_of(accuracy: Series) -> Series:
+    """The error rate that belongs to an accuracy."""
+    errors = Series()
+    for step, value in zip(accuracy.steps.tolist(), accuracy.values.tolist(), strict=True):
+        errors.append(step, 1 - value)
+    return errors
 
 
 def accuracy_improved(run: Training, name: str, lowest: int) -> bool:

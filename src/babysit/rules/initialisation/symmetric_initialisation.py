@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from babysit.findings import Evidence, Finding, Remedy
+from babysit.measures import weights
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Parameter, Training
-from babysit.text import count, listing
+from babysit.text import listing
 
 W1 = (Parameter(name="fc1.weight", shape=(16, 8), layer="fc1"),)
 
@@ -16,8 +17,9 @@ class SymmetricInitialisation(Rule):
         units is worth one.
 
     How it decides:
-        Every unit (row) of a weight is the same at the first step *and* still the same after
-        several updates. Layers that begin at zero on purpose part ways with the first update.
+        All units (rows, or columns in hand-written products) of a weight are the same at the
+        first step *and* still the same after several updates. Layers that begin at zero on
+        purpose part ways with the first update.
 
     What to do:
         Leave the initialisation to the layer (``nn.Linear`` does it well), or use
@@ -30,10 +32,12 @@ class SymmetricInitialisation(Rule):
 
     since = "0.1"
     severity = "error"
-    needs = ("row-spread",)
+    needs = ("unit-spread",)
     remedies = ("reinitialise",)
     explains = ("loss-not-decreasing", "learning-rate-too-low", "dead-relu", "vanishing-gradients")
-    max_start = threshold(default=1e-6, unit="spread / largest weight", why="equal up to rounding")
+    max_start = threshold(
+        default=1e-6, unit="spread / largest weight", why="equal up to the rounding of float32"
+    )
     max_spread = threshold(
         default=1e-3,
         unit="spread / largest weight",
@@ -41,27 +45,28 @@ class SymmetricInitialisation(Rule):
     )
     min_samples = threshold(default=3, unit="samples", why="two updates part any honest zero")
     examples = (
-        sick(parameters=W1, row_spread={"fc1.weight": [0.0] * 6}),
-        healthy(parameters=W1, row_spread={"fc1.weight": [0.0, 0.9, 1.2, 1.4]}),
-        healthy(parameters=W1, row_spread={"fc1.weight": [1.9] * 6}),
+        sick(parameters=W1, unit_spread={"fc1.weight": [0.0] * 6}),
+        healthy(parameters=W1, unit_spread={"fc1.weight": [0.0, 0.9, 1.2, 1.4]}),
+        healthy(parameters=W1, unit_spread={"fc1.weight": [1.9] * 6}),
     )
 
     def check(self, run: Training) -> Conclusions:
         """Weights whose rows were and are the same."""
-        stuck = [p for p in run.parameters.values() if self._is_symmetric(run, p)]
+        stuck = [p for p in weights(run).values() if self._is_symmetric(run, p)]
         if not stuck:
             return
+        # The last of them takes its symmetry from the units before it.
+        stuck = stuck[:-1] or stuck
         layers = list(dict.fromkeys(p.layer or p.name for p in stuck))
-        spread = run.series("row-spread", stuck[0].name)
+        spread = run.series("unit-spread", stuck[0].name)
         yield Finding(
             severity=self.severity,
             confidence=0.97,
-            message=f"all {count(stuck[0].shape[0], 'unit')} of `{layers[0]}` are the same and "
-            "learn the same"
+            message=f"all units of `{layers[0]}` are the same and learn the same"
             + (f" (likewise {listing(f'`{x}`' for x in layers[1:])})" if layers[1:] else ""),
             where=run.layer_place(layers[0]),
             evidence=(
-                Evidence(signal="row-spread", value=spread.last, limit=self.max_spread,
+                Evidence(signal="unit-spread", value=spread.last, limit=self.max_spread,
                          steps=(int(spread.steps[0]), int(spread.steps[-1]))),
             ),
             remedies=(
@@ -72,11 +77,10 @@ class SymmetricInitialisation(Rule):
         )  # fmt: skip
 
     def _is_symmetric(self, run: Training, parameter: Parameter) -> bool:
-        spread = run.series("row-spread", parameter.name).values
-        if not (parameter.trainable and parameter.optimized) or "Embedding" in parameter.kind:
-            return False
+        spread = run.series("unit-spread", parameter.name).values
         return (
-            len(spread) >= self.min_samples
+            parameter.optimized
+            and len(spread) >= self.min_samples
             and spread[0] <= self.max_start
             and bool(spread.max() <= self.max_spread)
         )
