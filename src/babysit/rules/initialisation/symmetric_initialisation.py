@@ -18,8 +18,9 @@ class SymmetricInitialisation(Rule):
 
     How it decides:
         All units (rows, or columns in hand-written products) of a weight are the same at the
-        first step *and* still the same after several updates. Layers that begin at zero on
-        purpose part ways with the first update.
+        first step *and* still the same after the next updates. Layers that begin at zero on
+        purpose part ways with the first update. (Rounding may part equal units hundreds of
+        steps later; much is lost by then.)
 
     What to do:
         Leave the initialisation to the layer (``nn.Linear`` does it well), or use
@@ -43,7 +44,9 @@ class SymmetricInitialisation(Rule):
         unit="spread / largest weight",
         why="rows that part at all are at 0.1 or more after three steps in every healthy training",
     )
-    min_samples = threshold(default=3, unit="samples", why="two updates part any honest zero")
+    min_samples = threshold(
+        default=4, unit="samples", why="one update parts any honest zero, a warm-up may delay it"
+    )
     examples = (
         sick(parameters=W1, unit_spread={"fc1.weight": [0.0] * 6}),
         healthy(parameters=W1, unit_spread={"fc1.weight": [0.0, 0.9, 1.2, 1.4]}),
@@ -78,9 +81,10 @@ class SymmetricInitialisation(Rule):
 
     def _is_symmetric(self, run: Training, parameter: Parameter) -> bool:
         spread = run.series("unit-spread", parameter.name).values
+        first = spread[: int(self.min_samples)]
         return (
             parameter.optimized
-            and len(spread) >= self.min_samples
-            and spread[0] <= self.max_start
-            and bool(spread.max() <= self.max_spread)
+            and len(first) == self.min_samples
+            and first[0] <= self.max_start
+            and bool(first.max() <= self.max_spread)
         )
