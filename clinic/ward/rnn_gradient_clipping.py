@@ -1,4 +1,4 @@
-"""Plain tanh RNN with gradient clipping that recalls a marked value: test MSE about 0.01."""
+"""Plain tanh RNN with gradient clipping that recalls a marked value: test MSE about 0.03 (variance 0.33)."""
 
 import torch
 from torch import nn
@@ -16,7 +16,7 @@ class Recaller(nn.Module):
         return self.readout(states[:, -1])
 
 
-def sample(count, length=15):
+def sample(count, length=8):
     """Random values and a flag at one of them, which is the target."""
     values = torch.rand(count, length) * 2 - 1
     position = torch.randint(length, (count, 1))
@@ -27,11 +27,11 @@ def sample(count, length=15):
 torch.manual_seed(8)
 model = Recaller()
 criterion = nn.MSELoss()
-optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 test_sequences, test_values = sample(500)
 
 num_clipped = 0
-for step in range(1, 601):
+for step in range(1, 701):
     sequences, values = sample(64)
     loss = criterion(model(sequences), values)
     optimizer.zero_grad()

@@ -73,10 +73,13 @@ class Diagnosis:
         }
 
 
-def diagnose(run: Run, *, rules: Iterable[Rule] | None = None) -> Diagnosis:
-    """Judge every training of a run by every rule."""
+def diagnose(
+    run: Run, *, rules: Iterable[Rule] | None = None, only: int | None = None
+) -> Diagnosis:
+    """Judge every training of a run, or only one of them, by every rule."""
     judges = list(rules) if rules is not None else [rule() for rule in catalogue.rules().values()]
-    trainings = [t for t in run.trainings.values() if t.steps or t.has("loss")]
+    known = [t for t in run.trainings.values() if t.steps or t.has("loss")]
+    trainings = [training for training in known if only in (None, training.number)]
     if not trainings:
         return Diagnosis(not_examined={judge.name(): NOT_TRAINED for judge in judges})
     explains = {judge.name(): judge.explains for judge in judges}
@@ -95,7 +98,7 @@ def diagnose(run: Run, *, rules: Iterable[Rule] | None = None) -> Diagnosis:
                 examined.add(judge.name())
             else:
                 reasons.setdefault(judge.name(), []).append(reason)
-        label = training.name if len(trainings) > 1 else None
+        label = training.name if len(known) > 1 else None
         ranked = rank(found, explains, symptoms)
         findings += [replace(finding, training=label) for finding in ranked]
     return Diagnosis(
@@ -126,10 +129,7 @@ def judge_one(judge: Rule, training: Training) -> tuple[list[Finding], str | Non
 def rank(
     findings: Sequence[Finding], explains: Mapping[str, Sequence[str]], symptoms: set[str]
 ) -> list[Finding]:
-    """Consequences point to their cause; roots come first, graver and surer ones before others.
-
-    A symptom without an explicit cause is laid to the gravest finding that is not one.
-    """
+    """Consequences point to their cause; roots come first, graver and surer ones before others."""
 
     def weight(finding: Finding) -> tuple[bool, int, float, int]:
         return (
@@ -140,18 +140,21 @@ def rank(
         )
 
     ordered = sorted(findings, key=weight)
-    judged: list[Finding] = []
+    because: dict[str, str] = {}
     for finding in ordered:
-        causes = [other.rule for other in ordered if finding.rule in explains[other.rule]]
-        cause = next((name for name in causes if not explained_by(name, finding, explains)), None)
-        judged.append(replace(finding, because_of=cause))
-    roots = [finding for finding in judged if finding.because_of is None]
-    return roots + [finding for finding in judged if finding.because_of is not None]
+        for other in ordered:
+            explained = finding.rule in explains[other.rule]
+            if explained and not leads_to(finding.rule, other.rule, because):
+                because.setdefault(finding.rule, other.rule)
+    judged = [replace(f, because_of=because.get(f.rule)) for f in ordered]
+    return sorted(judged, key=lambda finding: finding.because_of is not None)
 
 
-def explained_by(cause: str, finding: Finding, explains: Mapping[str, Sequence[str]]) -> bool:
-    """Whether two rules explain each other, in which case the finding's own order decides."""
-    return cause in explains[finding.rule] and finding.rule <= cause
+def leads_to(cause: str, rule: str, because: Mapping[str, str]) -> bool:
+    """Whether following the causes of ``rule`` comes to ``cause``: two may explain each other."""
+    while rule in because and rule != cause:
+        rule = because[rule]
+    return rule == cause
 
 
 def merge(findings: Sequence[Finding], num_trainings: int) -> list[Finding]:

@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
+from importlib.machinery import BuiltinImporter, ModuleSpec, SourceFileLoader, SourcelessFileLoader
 from itertools import pairwise
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType, TracebackType
@@ -106,38 +106,44 @@ class _NotFoundError(BabysitError):
     """Raised by runpy, on our behalf, where python would say that it cannot find the module."""
 
 
-def _prepare(target: Target) -> tuple[CodeType, dict[str, Any]]:
-    """Make ``__main__``, ``sys.argv`` and ``sys.path`` what python makes them.
+def _is_script(target: Target) -> bool:
+    return target.module is None and pkgutil.get_importer(target.argv[0]) is None
 
-    Returns:
-        The program's code, and the namespace of ``__main__`` in which to execute it.
-    """
+
+def _become(target: Target) -> dict[str, Any]:
+    """Make ``sys.argv`` and a bare ``__main__`` as they are when python has just started."""
+    sys.argv = list(target.argv)
     main = sys.modules["__main__"] = ModuleType("__main__")
     namespace = vars(main)
     namespace["__loader__"] = BuiltinImporter
     if sys.version_info < (3, 14):
         namespace["__annotations__"] = {}
     namespace["__builtins__"] = builtins
-    sys.argv = list(target.argv)
-    file = os.path.join(Path.cwd(), sys.argv[0])  # which keeps "./", as python does
+    return namespace
+
+
+def _load(target: Target, namespace: dict[str, Any]) -> CodeType:
+    """Find the program's code, and make ``sys.path`` and ``__main__`` ready for it."""
+    file = os.path.join(Path.cwd(), target.argv[0])  # which keeps "./", as python does
+    if _is_script(target):
+        return _load_script(file, namespace)
     # runpy's private helpers are the code behind `python -m` and `python folder`; the standard
     # library's pdb and trace build on them too.
     if target.module is not None:
         set_first_path(Path.cwd())
         details = runpy._get_module_details(target.module, _NotFoundError)  # type: ignore[attr-defined]
         sys.argv[0] = details[1].origin
-    elif pkgutil.get_importer(file) is not None:
+    else:
         set_first_path(file, always=True)
         details = runpy._get_main_module_details(_NotFoundError)  # type: ignore[attr-defined]
-    else:
-        return _prepare_script(file, namespace), namespace
-    _, spec, code = details
+    spec: ModuleSpec = details[1]
     namespace.update(__file__=spec.origin, __cached__=spec.cached, __loader__=spec.loader)
     namespace.update(__package__=spec.parent, __spec__=spec)
-    return code, namespace
+    code: CodeType = details[2]
+    return code
 
 
-def _prepare_script(file: str, namespace: dict[str, Any]) -> CodeType:
+def _load_script(file: str, namespace: dict[str, Any]) -> CodeType:
     set_first_path(Path(file).resolve().parent)
     namespace.update(__file__=file, __cached__=None)
     if file.endswith(".pyc"):
@@ -160,10 +166,11 @@ _BOTTOM = compile("exec(code, namespace)", _SYS_FILE, "exec").replace(co_firstli
 
 def _execute(target: Target) -> Ending:
     """Run the program to the end of its main thread, and show what it did not catch."""
-    namespace: dict[str, Any] = {}
+    is_script = _is_script(target)
+    namespace = _become(target)
     error: BaseException | None = None
     try:
-        code, namespace = _prepare(target)
+        code = _load(target, namespace)
         exec(_BOTTOM, {"__name__": "sys", "code": code, "namespace": namespace})
     except _NotFoundError as problem:
         raise BabysitError(
@@ -172,10 +179,12 @@ def _execute(target: Target) -> Ending:
         ) from None
     except BaseException as problem:
         error = problem
-    _flush()
+    # After a script, and only a script, python flushes now and, unless it left by SystemExit,
+    # forgets its file: a thread or an exit handler that lives longer does not find it.
+    if is_script:
+        _flush()
     ending = _conclude(error)
-    if namespace.get("__spec__") is None and not isinstance(error, SystemExit):
-        # As python does when a script, and only a script, has come to its end.
+    if is_script and not isinstance(error, SystemExit):
         namespace.pop("__file__", None)
         namespace.pop("__cached__", None)
     return ending

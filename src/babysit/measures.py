@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from babysit.run import Parameter, Training
-from babysit.signals import Floats, Series
+from babysit.signals import Series
+
+if TYPE_CHECKING:
+    from babysit.signals import Floats
 
 WINDOWS = 10
 

@@ -54,7 +54,7 @@ class Session:
         self._segment: Segment | None = None
         self._early_logs: list[dict[str, float]] = []
         self._announced: set[tuple[str, str | None]] = set()
-        self._next_look = 1
+        self._next_look: dict[int, int] = {}
         self._looks_bad = False
         self._started = time.perf_counter()
 
@@ -193,14 +193,14 @@ class Session:
 
     # -- while it runs -------------------------------------------------------------------
 
-    def _on_step(self, sampled: bool) -> bool:
-        """Announce what has become certain; whether to stop the training."""
-        steps = self.run.steps
-        stop = self.settings.max_steps is not None and steps >= self.settings.max_steps
-        if steps >= self._next_look or self._looks_bad:
-            self._next_look = max(self._next_look, int(steps * 1.5) + 1)
+    def _on_step(self, number: int) -> bool:
+        """Announce what has become certain of a training; whether to stop it."""
+        total, steps = self.run.steps, self.run.trainings[number].steps
+        stop = self.settings.max_steps is not None and total >= self.settings.max_steps
+        if steps >= self._next_look.get(number, 1) or self._looks_bad:
+            self._next_look[number] = max(self._next_look.get(number, 1), 2 * steps)
             self._looks_bad = False
-            found = diagnose(self.run).findings
+            found = diagnose(self.run, only=number).findings
             for finding in found:
                 self._announce(finding, steps)
             stop |= any(self._stops(finding) for finding in found)
@@ -235,7 +235,11 @@ def run_script(
         return 1 if failed else None
 
     session.start()
-    launch.run(target, on_end=on_end)
+    try:
+        launch.run(target, on_end=on_end)
+    except BabysitError:  # it turned out that this cannot be run
+        session.finish(outcome="crashed", exit_code=2)
+        raise
 
 
 class watch:  # noqa: N801  # reads as a function in `with babysit.watch():`

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+# NumPy is imported at first use: the script may want to set its threads before it is loaded.
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Steps = NDArray[np.int64]
+    Floats: TypeAlias = NDArray[np.float64]
+    Steps: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +141,8 @@ class Series:
             self._thin()
 
     def _thin(self) -> None:
+        import numpy as np
+
         groups = self.values.reshape(-1, 4)
         low, high = groups.argmin(axis=1), groups.argmax(axis=1)
         high = np.where(low == high, (low + 1) % 4, high)
@@ -152,10 +156,14 @@ class Series:
 
     @property
     def steps(self) -> Steps:
+        import numpy as np
+
         return np.array(self._steps, dtype=np.int64)
 
     @property
     def values(self) -> Floats:
+        import numpy as np
+
         return np.array(self._values, dtype=np.float64)
 
     @property
@@ -168,6 +176,8 @@ class Series:
 
     def at(self, step: int) -> float | None:
         """The value in force at ``step``: the last one written at or before it."""
+        import numpy as np
+
         index = int(np.searchsorted(self.steps, step, side="right")) - 1
         return self._values[index] if index >= 0 else None
 

@@ -45,5 +45,5 @@ def listing(items: Iterable[str], *, most: int = 3) -> str:
 
 
 def shape(size: Iterable[int]) -> str:
-    """A tensor's shape as PyTorch users write it: ``(32, 10)``."""
-    return "(" + ", ".join(str(n) for n in size) + ")"
+    """A tensor's shape as PyTorch users write it: ``(32, 10)``, ``(32,)``."""
+    return str(tuple(size))

@@ -28,8 +28,8 @@ class Names:
     """Knows every parameter and layer by its dotted name.
 
     Modules tell their children's names when they are built (a registration hook); a model that
-    was built before is walked when it is first called. With several models in one process
-    their names begin with the model's own.
+    was built before is walked when it is first called. With several models side by side their
+    names begin with the model's own.
     """
 
     def __init__(self) -> None:
@@ -41,6 +41,7 @@ class Names:
         self._layers: MutableMapping[nn.Module, str] = WeakIdKeyDictionary()
         self._parameters: MutableMapping[Tensor, tuple[str, str, str]] = WeakIdKeyDictionary()
         self._num_bare = 0
+        self._has_several: bool | None = None
 
     def on_registration(self, parent: nn.Module, name: str, child: nn.Module | None) -> None:
         """Hook of ``register_module_module_registration_hook``."""
@@ -75,14 +76,16 @@ class Names:
         return module
 
     def _prefix(self, root: nn.Module) -> str:
-        """Nothing for a lone model; its variable or class name once there are several."""
-        tops = {id(top): top for top in map(self._outermost, [*self._parents, *self._roots])}
-        others = [top for key, top in tops.items() if key != id(root) and has_parameters(top)]
-        if not others:
-            return ""
-        is_only_one = all(type(other) is not type(root) for other in others)
-        numbered = type(root).__name__ + ("" if is_only_one else str(len(self._roots) + 1))
-        return f"{variable_of(root) or numbered}."
+        """Nothing in a program of one model at a time; else the model's variable or class.
+
+        What counts are the models alive at the first look: a sweep that keeps its earlier
+        models has one at a time all the same.
+        """
+        if self._has_several is None:
+            tops = {id(top): top for top in map(self._outermost, self._parents)}
+            tops[id(root)] = root
+            self._has_several = sum(map(has_parameters, tops.values())) > 1
+        return f"{variable_of(root) or type(root).__name__}." if self._has_several else ""
 
     def _name(self, tensor: Tensor, name: str, layer: str, kind: str) -> None:
         if tensor not in self._parameters:

@@ -117,12 +117,19 @@ def parameters_of(optimizer: Optimizer) -> list[Tensor]:
 
 
 class HandUpdates:
-    """Notices that parameters changed although no optimizer stepped."""
+    """Notices that parameters changed although no optimizer stepped.
+
+    Attributes:
+        replaces: whether updates make new tensors (``w = w - lr * g``) instead of changing the
+            old ones; then the leaves of every graph have to be looked up.
+    """
 
     def __init__(self) -> None:
         self._marks: list[tuple[weakref.ref[Tensor], int, list[float]]] = []
+        self.replaces = False
 
     def mark(self, tensors: Sequence[Tensor]) -> None:
+        """Remember a few values."""
         picks = [t for t in tensors if t.numel()][:: max(1, len(tensors) // 4)]
         self._marks = [(weakref.ref(t), t._version, probe(t)) for t in picks]
 
@@ -134,10 +141,11 @@ class HandUpdates:
         """Whether any marked tensor was updated, or replaced: by one of ``leaves`` if given."""
         now = {id(leaf) for leaf in leaves}
         for reference, version, values in self._marks:
-            if now and id(reference()) not in now:
-                return True
             tensor = reference()
-            if tensor is None or tensor._version != version or probe(tensor) != values:
+            if tensor is None or (now and id(tensor) not in now):
+                self.replaces = True
+                return True
+            if tensor._version != version or probe(tensor) != values:
                 return True
         return False
 

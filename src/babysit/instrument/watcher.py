@@ -41,7 +41,7 @@ class Watcher:
 
     Args:
         emit: receives every event.
-        on_step: called after a step with whether it was sampled; ``True`` stops the training.
+        on_step: called after a step with the training's number; ``True`` stops the training.
         faults: where our own failures go.
         stop: the exception that stops a training cleanly.
     """
@@ -50,7 +50,7 @@ class Watcher:
         self,
         *,
         emit: Callable[[dict[str, Any]], None],
-        on_step: Callable[[bool], bool],
+        on_step: Callable[[int], bool],
         budget: float,
         faults: Faults,
         stop: Callable[[], BaseException],
@@ -263,7 +263,8 @@ class Watcher:
         thread = self.thread
         if thread.depth == 0:
             if thread.hand.is_watching and thread.pending:
-                if self.lens.is_armed and not leaves and tensors:
+                was_read = thread.pending[-1].wiring is not None  # so its leaves are still held
+                if tensors and not leaves and (was_read or thread.hand.replaces):
                     leaves = thread.leaves = xray.leaves_of(tensors[0])
                 self._close_hand_step(leaves)
             self._take_evaluations()
@@ -342,7 +343,7 @@ class Watcher:
 
     def _next_step(self, state: TrainingState) -> None:
         """After a step: ask for the end, decide whether the next step is sampled."""
-        should_stop = self._timed(self._on_step, state.is_sampled)
+        should_stop = self._timed(self._on_step, state.number)
         state.is_sampled = False
         if state.schedule.wants(state.step, self.pacer):
             self._timed(self._arm)

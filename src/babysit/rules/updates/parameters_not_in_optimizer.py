@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Optimizer, Parameter, Training
@@ -76,12 +78,8 @@ class ParametersNotInOptimizer(Rule):
             severity=self.severity,
             confidence=0.97,
             message=f"{count(len(missing), 'parameter')} of {listing(f'`{x}`' for x in layers)} "
-            f"get gradients, but no optimizer updates them"
-            + (f" (the optimizer is made at {place.file}:{place.line})" if place else ""),
-            where=where if place is None else type(place)(
-                layer=layers[0], op=run.optimizers[0].kind, file=place.file, line=place.line,
-                code=place.code,
-            ),
+            "get gradients, but no optimizer updates them",
+            where=replace(place, layer=layers[0], op=run.optimizers[0].kind) if place else where,
             evidence=(
                 Evidence(signal="weight-rms", value=run.series("weight-rms", missing[0].name).last,
                          limit="a change"),
