@@ -1,4 +1,4 @@
-"""Digits MLP, after training saliency maps and an FGSM attack: clean accuracy about 0.97, attacked about 0.6."""
+"""Digits MLP, after training saliency maps and an FGSM attack: clean accuracy about 0.97, attacked about 0.75."""
 
 import torch
 from sklearn.datasets import load_digits

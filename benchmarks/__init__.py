@@ -1,0 +1,1 @@
+"""Measurements and generated pages; run with `make`."""

@@ -1,0 +1,70 @@
+"""Writes docs/rules/: a page for every rule and their table, from the rules themselves."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from babysit import catalogue
+from babysit.cli.explain import clinic
+from babysit.cli.output import difference
+from babysit.rule import Rule
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "rules"
+
+
+def page(rule: type[Rule]) -> str:
+    """One rule as Markdown."""
+    lines = [f"# {rule.name()}", "", rule.summary(), "", f"*{rule.severity}, since {rule.since}*", ""]
+    for heading, text in rule.sections().items():
+        lines += [f"## {heading}", "", text.replace("``", "`"), ""]
+    if rule.thresholds():
+        lines += ["## Thresholds", "", "| name | value | unit | why |", "|---|---|---|---|"]
+        lines += [
+            f"| `{name}` | {limit.default:g} | {limit.unit} | {limit.why} |"
+            for name, limit in rule.thresholds().items()
+        ]
+        lines.append("")
+    pair = clinic() / rule.name().replace("-", "_")
+    lines += ["## The prescription", "", "From the sick clinic program to the healthy one:", ""]
+    lines += ["```diff", *difference(pair / "sick.py", pair / "healthy.py"), "```", ""]
+    return "\n".join(lines)
+
+
+def table(rules: list[type[Rule]]) -> str:
+    """All rules by family."""
+    lines = ["# Rules", "", "Made by `make docs` from the rules' own files.", ""]
+    for group in dict.fromkeys(rule.group() for rule in rules):
+        lines += [f"## {group}", "", "| rule | severity | sick when |", "|---|---|---|"]
+        lines += [
+            f"| [{rule.name()}]({rule.name()}.md) | {rule.severity} | {rule.summary()} |"
+            for rule in rules
+            if rule.group() == group
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with ``--check`` say which differ from what they should be."""
+    rules = list(catalogue.rules().values())
+    pages = {FOLDER / f"{rule.name()}.md": page(rule) for rule in rules}
+    pages[FOLDER / "README.md"] = table(rules)
+    stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
+    stale += [path for path in FOLDER.glob("*.md") if path not in pages]
+    if "--check" in arguments:
+        for path in stale:
+            print(f"{path.name} is out of date; run `make docs`")
+        return 1 if stale else 0
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for path in stale:
+        if path in pages:
+            path.write_text(pages[path])
+        else:
+            path.unlink()
+    print(f"docs/rules/: {len(pages)} pages, {len(stale)} changed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
