@@ -15,7 +15,14 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "rules"
 
 def page(rule: type[Rule]) -> str:
     """One rule as Markdown."""
-    lines = [f"# {rule.name()}", "", rule.summary(), "", f"*{rule.severity}, since {rule.since}*", ""]
+    lines = [
+        f"# {rule.name()}",
+        "",
+        rule.summary(),
+        "",
+        f"*{rule.severity}, since {rule.since}*",
+        "",
+    ]
     for heading, text in rule.sections().items():
         lines += [f"## {heading}", "", text.replace("``", "`"), ""]
     if rule.thresholds():

@@ -117,7 +117,11 @@ FINISHED = {
     "exits with a number": "raise SystemExit(7)",
     "exits with a negative number": "raise SystemExit(-1)",
     "exits with a large number": "raise SystemExit(257)",
-    "exits with None": "import sys; sys.exit(None)",
+    "exits with None": """
+        import atexit, sys
+        atexit.register(lambda: print("__file__" in globals()))
+        sys.exit(None)
+        """,
     "exits with True": "import sys; sys.exit(True)",
     "exits with a message": "import sys; print('out'); sys.exit('something is wrong')",
     "exits with an object": "import sys; sys.exit({'a': 1})",
@@ -237,12 +241,6 @@ FINISHED = {
         child.terminate()
         print(child.wait())
         """,
-    "is terminated in its last moments": """
-        import os, signal
-        class A:
-            def __del__(self): os.kill(os.getpid(), signal.SIGTERM)
-        a = A()
-        """,
     "handles SIGTERM": """
         import os, signal
         print(repr(signal.getsignal(signal.SIGTERM)))
@@ -269,9 +267,7 @@ FINISHED = {
 def test_a_program_finishes_as_under_python_if_it(case: str, lab: Lab) -> None:
     lab.write("a.py", FINISHED[case])
     result = lab.compare("a.py", "--lr", "1e-3", "a b", input="one\ntwo\n")
-    if result.returncode == -15:
-        assert lab.ending() == "finished 0 None NoneType"
-    elif case != "exits at once":
+    if case != "exits at once":
         assert lab.ending() == f"finished {result.returncode} None NoneType"
 
 

@@ -82,7 +82,7 @@ def run(target: Target, *, on_end: OnEnd) -> NoReturn:
         BabysitError: the module is not where its name says; nothing has run but its packages.
     """
     report = _Report(on_end)
-    terminator = _Terminator(report)
+    _Terminator(report).attach()
     ending = _execute(target)
     _wait_for_threads()
     _run_exit_handlers()
@@ -92,7 +92,6 @@ def run(target: Target, *, on_end: OnEnd) -> NoReturn:
         exit_code = report.give(ending)
     except KeyboardInterrupt as impatience:
         ending = _ended_by(signal.SIGINT, impatience)
-    terminator.detach()
     if ending.signal is not None:
         sys.excepthook = lambda *_: None  # The traceback has been shown.
         raise KeyboardInterrupt
@@ -314,6 +313,8 @@ class _Terminator(int):
     def __init__(self, report: _Report) -> None:
         self._report = report
         self._thread = threading.local()
+
+    def attach(self) -> None:
         for name in ("SIGTERM", "SIGHUP"):  # Windows lacks the second.
             signum = getattr(signal, name, None)
             # Where nohup has it ignored, it stays so.
@@ -331,13 +332,6 @@ class _Terminator(int):
         finally:
             signal.raise_signal(signum)
 
-    def detach(self) -> None:
-        for signum in self._handled():
-            signal.signal(signum, signal.SIG_DFL)
-
-    def _handled(self) -> list[signal.Signals]:
-        return [signum for signum in signal.Signals if _signal.getsignal(signum) is self]
-
     # A forked worker must die of terminate() at once, even within a long call of C code, so we
     # leave it. Signals are held meanwhile, for one that came before would be lost.
 
@@ -348,8 +342,12 @@ class _Terminator(int):
         signal.pthread_sigmask(signal.SIG_SETMASK, self._thread.mask)
 
     def _leave(self) -> None:
-        self.detach()
+        for signum in self._handled():
+            signal.signal(signum, signal.SIG_DFL)
         self._release()
+
+    def _handled(self) -> list[signal.Signals]:
+        return [signum for signum in signal.Signals if _signal.getsignal(signum) is self]
 
 
 # --- Tracebacks without us

@@ -47,9 +47,16 @@ def _watch_torch():
     register_optimizer_step_post_hook(_after_step)
 
 
-class _AfterTorch(importlib.abc.MetaPathFinder):
+def _seed_numpy():
+    sys.modules["numpy"].random.seed(0)
+
+
+class _After(importlib.abc.MetaPathFinder):
+    def __init__(self, name, callback):
+        self.name, self.callback = name, callback
+
     def find_spec(self, name, path, target=None):
-        if name != "torch":
+        if name != self.name:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
@@ -57,7 +64,7 @@ class _AfterTorch(importlib.abc.MetaPathFinder):
 
         def exec_module(module):
             execute(module)
-            _watch_torch()
+            self.callback()
 
         spec.loader.exec_module = exec_module
         return spec
@@ -83,4 +90,5 @@ def _write():
 if OUTPUT and os.environ.get("DIGEST_TAKEN") is None:
     os.environ["DIGEST_TAKEN"] = "1"
     atexit.register(_write)
-    sys.meta_path.insert(0, _AfterTorch())
+    random.seed(0)  # scripts that do not seed start from the same state in every process
+    sys.meta_path[:0] = [_After("torch", _watch_torch), _After("numpy", _seed_numpy)]
