@@ -25,7 +25,8 @@ def walks(count, length=30):
 def main():
     torch.manual_seed(0)
     model = WalkTracker()
-    optimizer = torch.optim.RMSprop(model.parameters(), lr=2e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=450, power=0.7)
     criterion = nn.BCEWithLogitsLoss()
     for step in range(450):
         model.train()
@@ -33,8 +34,9 @@ def main():
         loss = criterion(model(x), y)
         optimizer.zero_grad()
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), max_norm=0.5)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), max_norm=5.0)
         optimizer.step()
+        scheduler.step()
         if step % 50 == 0:
             print(f"step {step:3d} loss {loss.item():.4f} gradient norm {norm.item():.3f}")
 

@@ -19,8 +19,14 @@ class Clearing:
         self._marks: list[tuple[weakref.ref[Tensor], int, int]] = []
         self._was_cleared = True
 
+    def look_before_step(self) -> None:
+        """Before a step: were the gradients removed? Changes in place may be a clipping."""
+        parameters = [parameter for ref, _, _ in self._marks if (parameter := ref()) is not None]
+        if any(parameter.grad is None for parameter in parameters):
+            self._was_cleared = True
+
     def look(self) -> None:
-        """Before a backward or a step: were the gradients touched since the last mark?"""
+        """Before a backward: were the gradients touched since the last mark?"""
         for reference, identity, version in self._marks:
             parameter = reference()
             gradient = parameter.grad if parameter is not None else None

@@ -60,7 +60,7 @@ class Stepping:
         state.is_sampled = has_closure or any(p.wiring for p in thread.pending)
         if state.is_sampled:
             self._sample(state, parameters, thread.pending)
-        state.clearing.look()
+        state.clearing.look_before_step()
         if not has_closure:
             self._read_gradients(state, parameters)
 
@@ -104,6 +104,7 @@ class Stepping:
             self._values["gradients-kept"] = 1.0
         values = {**self._step_values(state, thread.pending), **self._values}
         self._close(state, values, thread)
+        thread.hand.mark(())  # this change was the optimizer's
         state.clearing.finish_step(parameters_of(optimizer))
         return state
 
