@@ -23,7 +23,12 @@ def main():
     x = torch.tensor(digits.data, dtype=torch.float32)
     x, y = (x - x.mean()) / x.std(), torch.tensor(digits.target)
     order = torch.randperm(len(y))
-    x_train, y_train, x_test, y_test = x[order[:1300]], y[order[:1300]], x[order[1300:]], y[order[1300:]]
+    x_train, y_train, x_test, y_test = (
+        x[order[:1300]],
+        y[order[:1300]],
+        x[order[1300:]],
+        y[order[1300:]],
+    )
     loader = DataLoader(TensorDataset(x_train, y_train), batch_size=50, shuffle=True)
 
     model = nn.Sequential(

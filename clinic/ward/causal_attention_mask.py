@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-NUM_TOKENS = 12
-LENGTH = 16
+NUM_TOKENS = 7
+LENGTH = 12
 
 
 class CausalModel(nn.Module):
@@ -50,10 +50,10 @@ def sequences(count):
 
 torch.manual_seed(18)
 model = CausalModel()
-optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
 test_inputs, test_targets = sequences(200)
 
-for step in range(1, 401):
+for step in range(1, 301):
     inputs, targets = sequences(32)
     loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
     optimizer.zero_grad()

@@ -21,7 +21,7 @@ class Solution(nn.Module):
         )
 
     def forward(self, t):
-        return 1 + t**2 * self.net(t - 1.5)
+        return 1 + t**2 * self.net(t - 1)
 
 
 def derivative(y, t):
@@ -31,10 +31,10 @@ def derivative(y, t):
 def main():
     torch.manual_seed(22)
     model = Solution()
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.996)
-    for step in range(1, 801):
-        t = (3 * torch.rand(64, 1)).requires_grad_()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.995)
+    for step in range(1, 701):
+        t = (2 * torch.rand(64, 1)).requires_grad_()
         x = model(t)
         speed = derivative(x, t)
         acceleration = derivative(speed, t)
@@ -44,10 +44,10 @@ def main():
         loss.backward()
         optimizer.step()
         scheduler.step()
-        if step % 200 == 0:
+        if step % 100 == 0:
             print(f"step {step}: mean squared residual {loss.item():.5f}")
 
-    t = torch.linspace(0, 3, 200).unsqueeze(1)
+    t = torch.linspace(0, 2, 200).unsqueeze(1)
     with torch.no_grad():
         error = (model(t) - exact(t)).abs().max().item()
     print(f"largest error {error:.4f}")

@@ -30,7 +30,7 @@ x_train, y_train, _ = make(2500)
 x_test, y_test, sigma_test = make(1000)
 model = MeanAndVariance()
 nll = nn.GaussianNLLLoss(eps=1e-5)
-optimizer = optim.Adam(model.parameters(), lr=5e-3)
+optimizer = optim.Adam(model.parameters(), lr=3e-3)
 scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=1000, eta_min=1e-4)
 
 for step in range(1000):
@@ -39,7 +39,6 @@ for step in range(1000):
     loss = nll(mean, y_train[rows], variance)
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 5.0)
     optimizer.step()
     scheduler.step()
     if step % 200 == 0:

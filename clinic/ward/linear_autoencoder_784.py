@@ -31,5 +31,7 @@ with torch.no_grad():
     residual = test - decoder(encoder(test))
     components = torch.linalg.svd(train, full_matrices=False).Vh[:32]
     best_residual = test - test @ components.T @ components
-    explained, best = (1 - r.square().sum() / test.square().sum() for r in (residual, best_residual))
+    explained, best = (
+        1 - r.square().sum() / test.square().sum() for r in (residual, best_residual)
+    )
 print(f"explained variance {explained:.3f}, with PCA {best:.3f}")

@@ -16,6 +16,7 @@ MIN_WIDTH: Final = 40
 LABEL: Final = 10
 CODE: Final = r"`[^`]+`"
 SEVERITY_STYLES: Final = {"error": "bold red", "warning": "bold yellow", "advice": "bold blue"}
+COLOURS: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 DIFF_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -58,6 +59,26 @@ class Page:
 
     def text(self) -> str:
         return self._buffer.getvalue()
+
+    def html(self) -> str:
+        """The text as HTML: escaped, styles as classes ``r-bold``, ``r-red`` and so on."""
+        from html import escape
+
+        from rich.ansi import AnsiDecoder
+
+        lines = []
+        for line in AnsiDecoder().decode(self.text()):
+            parts = []
+            for segment in line.render(self._console):
+                style = segment.style
+                names = [n for n in ("bold", "dim") if style is not None and getattr(style, n)]
+                if style is not None and style.color is not None and style.color.number:
+                    names.append(COLOURS[style.color.number % 8])
+                classes = " ".join(f"r-{name}" for name in names)
+                text = escape(segment.text.rstrip("\n"))
+                parts.append(f'<span class="{classes}">{text}</span>' if classes else text)
+            lines.append("".join(parts))
+        return "\n".join(lines)
 
     def blank(self) -> None:
         self._console.print()

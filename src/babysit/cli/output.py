@@ -25,36 +25,40 @@ def difference(before: Path, after: Path) -> list[str]:
     return list(difflib.unified_diff(old, new, before.name, after.name, n=1, lineterm=""))
 
 
-def check_json_path(text: str) -> Path:
-    """The absolute path of a JSON file that can be written.
+# What a file of ours has among its first bytes, by the option that writes it.
+MARKS = {"--json": b'"schema"', "--html": b"<!-- babysit report -->"}
+
+
+def check_path(option: str, text: str) -> Path:
+    """The absolute path of a file that an option may write.
 
     Raises:
-        BabysitError: it cannot, or another file would be lost.
+        BabysitError: it cannot be written, or another file would be lost.
     """
     path = Path(text).absolute()
     if path.is_dir():
-        example = Path(text) / "diagnosis.json"
-        raise BabysitError(f"--json {text} is a folder; give a file's path, such as {example}.")
+        example = Path(text) / f"diagnosis.{option.removeprefix('--')}"
+        raise BabysitError(f"{option} {text} is a folder; give a file's path, such as {example}.")
     if not path.parent.is_dir():
         raise BabysitError(
-            f"--json {text} lies in a folder that does not exist; make it first with "
+            f"{option} {text} lies in a folder that does not exist; make it first with "
             f"`mkdir -p {Path(text).parent}`."
         )
     if not os.access(path if path.exists() else path.parent, os.R_OK | os.W_OK):
-        raise BabysitError(f"--json {text} may not be written by you; give another path.")
-    if path.is_file() and not is_ours(path):
+        raise BabysitError(f"{option} {text} may not be written by you; give another path.")
+    if path.is_file() and not is_ours(path, MARKS[option]):
         raise BabysitError(
-            f"--json {text} exists and is no diagnosis of babysit, so it will not be "
+            f"{option} {text} exists and is no diagnosis of babysit, so it will not be "
             "overwritten; give another path."
         )
     return path
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a file is empty or begins as a diagnosis in JSON does."""
+def is_ours(path: Path, mark: bytes) -> bool:
+    """Whether a file is empty or begins as a diagnosis of ours does."""
     with path.open("rb") as file:
         start = file.read(200)
-    return not start.strip() or b'"schema"' in start
+    return not start.strip() or mark in start
 
 
 def write(path: Path, text: str) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from babysit.cli.output import check_json_path, write
+from babysit.cli.output import check_path, write
 
 if TYPE_CHECKING:
+    from babysit.report import Report
     from babysit.session import Session, Verdict
     from babysit.settings import Level
 
@@ -22,6 +23,7 @@ LEVELS = click.Choice(["error", "warning", "never"])
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.option("-m", "is_module", is_flag=True, help="SCRIPT is a module's name, as for python -m.")
 @click.option("--json", "json_path", metavar="PATH", help="Write the diagnosis as JSON, too.")
+@click.option("--html", "html_path", metavar="PATH", help="Write the report as one HTML file, too.")
 @click.option("--steps", type=int, metavar="N", help="Stop cleanly after N optimizer steps.")
 @click.option(
     "--stop-on",
@@ -50,9 +52,9 @@ LEVELS = click.Choice(["error", "warning", "never"])
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]…")
 def command(
-    *, is_module: bool, json_path: str | None, steps: int | None, stop_on: Level, fail_on: Level,
-    budget: float, seed: int | None, no_store: bool, quiet: bool, script: str,
-    arguments: tuple[str, ...],
+    *, is_module: bool, json_path: str | None, html_path: str | None, steps: int | None,
+    stop_on: Level, fail_on: Level, budget: float, seed: int | None, no_store: bool, quiet: bool,
+    script: str, arguments: tuple[str, ...],
 ) -> Callable[[], None]:  # fmt: skip
     """Watch a training script as it is, and say what is wrong.
 
@@ -74,21 +76,24 @@ def command(
         budget=budget, max_steps=steps, stop_on=stop_on, fail_on=fail_on, seed=seed, quiet=quiet,
         folder=None if no_store else Path(STORE_FOLDER),
     )  # fmt: skip
-    path = check_json_path(json_path) if json_path is not None else None
+    options = {"--json": json_path, "--html": html_path}
+    paths = {option: check_path(option, text) for option, text in options.items() if text}
     target = resolve(script, arguments, module=is_module)
-    return partial(run_script, target, settings, on_verdict=partial(report, path))
+    return partial(run_script, target, settings, on_verdict=partial(report, paths))
 
 
-def report(path: Path | None, verdict: Verdict, session: Session) -> None:
-    """Write the diagnosis where it is wanted; what can be lost, the file, comes first."""
+def report(paths: Mapping[str, Path], verdict: Verdict, session: Session) -> None:
+    """Write the diagnosis where it is wanted; what can be lost, the files, come first."""
+    from babysit.reports.html import HtmlReport
     from babysit.reports.json import JsonReport
     from babysit.reports.terminal import TerminalReport
 
-    if path is not None:
+    shown = TerminalReport.for_stream(sys.stderr, run_id=verdict.run_id)
+    writers: dict[str, Report] = {"--json": JsonReport(), "--html": HtmlReport(again=shown.again)}
+    for option, path in paths.items():
         try:
-            write(path, JsonReport().render(verdict.diagnosis, verdict.run))
+            write(path, writers[option].render(verdict.diagnosis, verdict.run))
         except OSError as error:
-            print(f"babysit: --json {path} could not be written ({error}).", file=sys.stderr)
+            print(f"babysit: {option} {path} could not be written ({error}).", file=sys.stderr)
     if not session.settings.quiet:
-        shown = TerminalReport.for_stream(sys.stderr, run_id=verdict.run_id)
         session.tell(shown.render(verdict.diagnosis, verdict.run))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from babysit.cli.output import check_json_path, say, write
+from babysit.cli.output import check_path, say, write
 from babysit.settings import STORE_FOLDER
 
 
@@ -33,7 +33,7 @@ def command(name: str | None, json_path: str | None, folder: str) -> None:
     from babysit.reports.terminal import TerminalReport
     from babysit.store.segment import load
 
-    path = check_json_path(json_path) if json_path not in (None, "-") else None
+    path = check_path("--json", json_path) if json_path not in (None, "-") else None
     run_id, run = load(Path(folder), name)
     diagnosis = diagnose(run)
     if json_path is not None:

@@ -46,6 +46,11 @@ class TerminalReport:
         """The whole report as text."""
         page = Page(width=self.width, colour=self.colour)
         page.blank()
+        self.draw(page, diagnosis, run)
+        return page.text().rstrip("\n")
+
+    def draw(self, page: Page, diagnosis: Diagnosis, run: Run) -> None:
+        """Put the report on a page."""
         self._header(page, run)
         page.blank()
         if not run.has_trained:
@@ -54,7 +59,6 @@ class TerminalReport:
             self._judged(page, diagnosis, run)
         page.divider()
         self._footer(page, diagnosis, run)
-        return page.text().rstrip("\n")
 
     # -- the parts, from top to bottom -----------------------------------------------------
 
