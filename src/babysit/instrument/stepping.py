@@ -243,6 +243,11 @@ class Stepping:
     def _adopt_modules(self, state: TrainingState, reading: Pending) -> None:
         reached = {id(leaf) for leaf in reading.leaves}
         roots = [r for r in reading.roots if any(id(p) in reached for p in r.parameters())]
+        copies = {type(root) for root in roots} & {
+            type(other) for other in reading.roots if has_parameters(other) and other not in roots
+        }
+        if copies:  # a target or teacher network: what it says moves with the training
+            self._facts(state, has_teacher=True)
         layers = [m for root in roots for m in root.modules() if behaves_by_mode(m)]
         state.roots = [weakref.ref(root) for root in roots]
         state.mode_layers = [weakref.ref(layer) for layer in layers[:MAX_MODE_LAYERS]]

@@ -237,7 +237,7 @@ def facts_of(node: Any, op: str, shape: tuple[int, ...]) -> dict[str, float]:
             dim = dim - (1 << 64) if dim >= 1 << 63 else dim
             return {"dim": float(dim % len(shape) if shape else 0)}
     if op == "Convolution":
-        return {"groups": float(node._saved_groups)}
+        return {"groups": float(node._saved_groups), "transposed": float(node._saved_transposed)}
     if op == "NativeBatchNorm":
         return {"training": float(node._saved_training)}
     return {}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from babysit.findings import Evidence, Finding, Remedy
+from babysit.measures import weights
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import percent
@@ -24,7 +25,8 @@ class DeadRelu(Rule):
 
     When it is wrong:
         A healthy ReLU net has 50–90 % zeros; single units rest for most examples and fire for
-        some. Those are not dead. A layer of a handful of units is not reported.
+        some. Those are not dead. A layer of a handful of units is not reported, nor a ReLU at the
+        output, which may be zero by right.
     """
 
     since = "0.1"
@@ -37,6 +39,9 @@ class DeadRelu(Rule):
         unit="share of a layer's units",
         why="healthy trainings end with 0 to 0.3 of a layer dead; 40 % is what high rates are "
         "known to cost (field practice)",
+    )
+    min_units = threshold(
+        default=8, unit="units", why="half of four units is two, which chance may silence"
     )
     min_samples = threshold(
         default=3, unit="samples", why="one look may fall on an unusual stretch of the data"
@@ -52,6 +57,8 @@ class DeadRelu(Rule):
         for layer, series in run.places("dead-share").items():
             recent = series.values[-int(self.min_samples) :]
             if len(recent) < self.min_samples or recent.min() <= self.max_share:
+                continue
+            if not self._matters(run, layer):
                 continue
             start = run.series("inactive-share", layer)
             from_start = len(start) > 0 and start.first > self.max_share
@@ -81,3 +88,10 @@ class DeadRelu(Rule):
                            text="Or use nn.LeakyReLU(0.01), which keeps a gradient."),
                 ),
             )  # fmt: skip
+
+    def _matters(self, run: Training, layer: str) -> bool:
+        """A hidden layer of some width; a ReLU at the output may well be zero by right."""
+        known = weights(run)
+        own = [name for name, weight in known.items() if weight.layer == layer]
+        is_output = bool(own) and own[0] == list(known)[-1]
+        return not own or (not is_output and known[own[0]].shape[0] >= self.min_units)

@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import course
+from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
+from babysit.measures import course, evaluations
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.signals import Series
 from babysit.text import count, number
-
-HELD_OUT = ("val", "test", "eval", "dev", "held")
 
 
 class Overfitting(Rule):
@@ -23,9 +19,10 @@ class Overfitting(Rule):
         ones.
 
     How it decides:
-        The last evaluations all lie above the best one by a clear part of what had been gained,
-        and beyond their noise, while the training loss fell on. The accuracy of the
-        evaluation, where it is known, has not improved meanwhile.
+        The last evaluations all lie above the best one by a clear part of what had been gained
+        and of the first loss, and beyond their noise, while the training loss fell on. Where the
+        evaluation's accuracy is known, it has not improved meanwhile. An evaluation that only
+        computes an accuracy is judged by its error rate.
 
     What to do:
         Keep the weights of the best evaluation (early stopping); add weight decay, dropout or
@@ -48,6 +45,11 @@ class Overfitting(Rule):
         unit="share of the loss's gain until then",
         why="healthy trainings rise by 0.1 at most at their end; memorising nets by 0.4 and more",
     )
+    min_rise_of_start = threshold(
+        default=0.05,
+        unit="share of the first loss",
+        why="near zero any rise is a large share of the best loss and still nothing",
+    )
     min_relative_rise = threshold(
         default=0.15,
         unit="share of the best loss",
@@ -66,49 +68,56 @@ class Overfitting(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """Every evaluation on its own; the clearest is reported."""
-        streams = dict(evaluations(run))
+        streams = evaluations(run)
         if not streams:
             yield Unexamined(reason="no evaluation was seen")
             return
         if max(len(series) for series in streams.values()) < self.min_evaluations:
             yield Unexamined(reason="fewer than five evaluations were seen")
             return
-        found = [self._judge(run, name, series) for name, series in streams.items()]
-        rising = [finding for finding in found if finding is not None]
+        rising = {n: rise for n, s in streams.items() if (rise := self._rise(run, n, s)) > 0}
         if rising:
-            yield max(rising, key=lambda finding: finding.confidence)
+            name = max(rising, key=lambda name: rising[name])
+            yield self._finding(streams[name], rising[name], site(name))
 
-    def _judge(self, run: Training, name: str, series: Series) -> Finding | None:
+    def _rise(self, run: Training, name: str, series: Series) -> float:
+        """By how much an evaluation got worse, as a share of its gain; 0 when it is sound."""
         values = series.values
         if len(values) < self.min_evaluations or not np.isfinite(values).all():
-            return None
+            return 0.0
         lowest = int(values.argmin())
-        after, best = values[lowest + 1 :], float(values[lowest])
-        if len(after) < 3:
-            return None
-        last = float(np.median(after[-3:]))
-        noise = float(np.median(np.abs(np.diff(values[: lowest + 2])))) if lowest else 0.0
+        best, after = float(values[lowest]), values[lowest + 1 :]
         gain = max(float(values[0]) - best, 1e-12)
-        rise = last - best
-        if rise < self.min_rise * gain or rise < self.min_relative_rise * abs(best):
-            return None
-        if after[-3:].min() <= best + min(noise, 0.5 * rise) or accuracy_improved(
-            run, name, lowest
-        ):
-            return None
-        if not training_fell_on(run, int(series.steps[lowest])):
-            return None
+        start = max(float(values[0]), run.series("loss").first)
+        limits = (
+            self.min_rise * gain,
+            self.min_relative_rise * abs(best),
+            self.min_rise_of_start * start,
+        )
+        if len(after) < 3 or float(np.median(after[-3:])) - best < max(limits):
+            return 0.0
+        rise = float(np.median(after[-3:])) - best
+        noise = float(np.median(np.abs(np.diff(values[: lowest + 2])))) if lowest else 0.0
+        is_noise = after[-3:].min() <= best + min(noise, 0.5 * rise)
         step = int(series.steps[lowest])
+        if is_noise or accuracy_improved(run, name, lowest) or not training_fell_on(run, step):
+            return 0.0
+        return rise / gain
+
+    def _finding(self, series: Series, rise: float, where: Place | None) -> Finding:
+        lowest = int(series.values.argmin())
+        step, best = int(series.steps[lowest]), float(series.values[lowest])
+        last = float(np.median(series.values[-3:]))
         return Finding(
-            confidence=0.9 if rise > 2 * self.min_rise * gain else 0.8,
+            confidence=0.9 if rise > 2 * self.min_rise else 0.8,
             message=f"overfitting since step {step:,}: the validation loss rose from "
             f"{number(best)} to {number(last)} while the training loss fell on",
-            where=None,
+            where=where,
             first_step=step,
             evidence=(
                 Evidence(signal="eval-loss", value=last, limit=best,
                          steps=(step, int(series.steps[-1]))),
-                Evidence(signal="rise-share", value=rise / gain, limit=self.min_rise),
+                Evidence(signal="rise-share", value=rise, limit=self.min_rise),
             ),
             remedies=(
                 Remedy(name="stop-early", text=f"Keep the weights of the best evaluation (step "
@@ -119,30 +128,10 @@ class Overfitting(Rule):
         )  # fmt: skip
 
 
-def evaluations(run: Training) -> Iterator[tuple[str, Series]]:
-    """Held-out losses: seen under no_grad, or logged under a name that says so.
-
-    Where only an accuracy was computed, its error rate stands for the loss.
-    """
-    on_training_data = set(run.facts.get("evaluated_on_training_data", ()))
-    losses = run.places("eval-loss")
-    for name, series in losses.items():
-        if name not in on_training_data:
-            yield name, series
-    for name, series in run.places("logged").items():
-        if "loss" in name.lower() and any(part in name.lower() for part in HELD_OUT):
-            yield name, series
-    for name, series in run.places("eval-accuracy").items():
-        if not losses and name not in on_training_data:
-            yield f"error rate at {name}", errors_of(series)
-
-
-def errors_of(accuracy: Series) -> Series:
-    """The error rate that belongs to an accuracy."""
-    errors = Series()
-    for step, value in zip(accuracy.steps.tolist(), accuracy.values.tolist(), strict=True):
-        errors.append(step, 1 - value)
-    return errors
+def site(stream: str) -> Place | None:
+    """The line of an evaluation, from its name: ``train.py:52 > train.py:31``."""
+    file, _, line = stream.rpartition(" > ")[2].rpartition(":")
+    return Place(file=file, line=int(line)) if line.isdigit() else None
 
 
 def accuracy_improved(run: Training, name: str, lowest: int) -> bool:

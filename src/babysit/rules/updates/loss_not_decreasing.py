@@ -58,12 +58,13 @@ class LossNotDecreasing(Rule):
             return
         loss = course(points.values)
         if loss is None or not is_bounded_below(run):
-            yield Unexamined(reason="this loss need not fall (it is negative or has an opponent)")
+            yield Unexamined(
+                reason="this loss need not fall (negative values, or its target moves)"
+            )
             return
         if (loss.falls and loss.drop() > self.min_drop) or loss.best < 0.5 * loss.start:
             return
-        accuracy = run.series("train-accuracy").values[-8:]
-        if (len(accuracy) and accuracy.mean() >= self.good_accuracy) or evaluation_improves(run):
+        if self._classifies_well(run) or evaluation_improves(run):
             return
         yield Finding(
             confidence=0.85,
@@ -91,6 +92,10 @@ class LossNotDecreasing(Rule):
                 ),
             ),
         )
+
+    def _classifies_well(self, run: Training) -> bool:
+        accuracy = run.series("train-accuracy").values[-8:]
+        return len(accuracy) > 0 and bool(accuracy.mean() >= self.good_accuracy)
 
 
 def evaluation_improves(run: Training) -> bool:

@@ -32,8 +32,8 @@ class MissingNonlinearity(Rule):
 
     When it is wrong:
         A narrow layer in between is a bottleneck on purpose (low rank, LoRA, autoencoder
-        codes, the latent of a VAE) and is not reported, nor are depthwise or one-dimensional
-        parts of a separable convolution, nor an input projection whose result is used twice.
+        codes, the latent of a VAE) and is not reported, nor are upsampling convolutions, parts of
+        a separable convolution, nor an input projection whose result is used twice.
     """
 
     since = "0.1"
@@ -131,8 +131,9 @@ def is_collapsible(run: Training, wiring: Wiring, earlier: int, later: int) -> b
 
 
 def is_separable(node: Node, shape: tuple[int, ...]) -> bool:
-    """Depthwise, grouped, or one-dimensional part of a convolution."""
-    return node.facts.get("groups", 1) > 1 or len(set(shape[2:])) > 1
+    """A depthwise, grouped, one-dimensional or transposed (upsampling) convolution."""
+    is_special = node.facts.get("groups", 1) > 1 or node.facts.get("transposed", 0) > 0
+    return is_special or len(set(shape[2:])) > 1
 
 
 def weight_shape(run: Training, wiring: Wiring, index: int) -> tuple[int, ...] | None:
