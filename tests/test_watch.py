@@ -131,7 +131,7 @@ def test_a_fault_of_ours_is_told_once_and_the_training_goes_on(
     said = capsys.readouterr().err
     assert said.count("a fault of ours") == 1
     assert "RuntimeError: names are out" in said
-    assert "report it at https://" in said
+    assert "Please report it, with this line" in said
     assert watching.diagnosis is not None
 
 

@@ -1,4 +1,4 @@
-"""Convolutional network with batch norm and dropout on digits: validation accuracy about 0.98."""
+"""Convolutional net with batch norm and dropout on digits: validation accuracy about 0.98."""
 
 import torch
 import torch.nn.functional as F

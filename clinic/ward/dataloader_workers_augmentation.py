@@ -1,4 +1,4 @@
-"""Digits shifted at random by two loader workers, small convolutional net: test accuracy about 0.95."""
+"""Digits shifted at random by two loader workers, small CNN: test accuracy about 0.96."""
 
 import torch
 import torch.nn.functional as F

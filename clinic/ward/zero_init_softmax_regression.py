@@ -1,4 +1,4 @@
-"""Softmax regression on digits from all-zero weights, no classes or modules: test accuracy 0.95."""
+"""Softmax regression on digits from all-zero weights, no modules: test accuracy about 0.96."""
 
 import torch
 import torch.nn.functional as F

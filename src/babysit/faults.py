@@ -11,7 +11,7 @@ from typing import Any
 
 from babysit.version import __version__
 
-REPORT_AT = "https://github.com/babysit-dev/babysit/issues"
+PLEASE_REPORT = "Please report it, with this line, as an issue of the babysit project."
 RAISE_VARIABLE = "BABYSIT_RAISE"
 MAX_FAULTS = 16
 
@@ -49,5 +49,5 @@ class Faults:
             self._tell(
                 f"babysit: a fault of ours, not of your training ({type(error).__name__}: {error}"
                 f"{place}, babysit {__version__}). The training goes on, watched less closely. "
-                f"Please report it at {REPORT_AT}"
+                + PLEASE_REPORT
             )

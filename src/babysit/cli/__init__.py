@@ -14,7 +14,7 @@ import click
 
 from babysit import __version__
 from babysit.errors import BabysitError
-from babysit.faults import RAISE_VARIABLE, REPORT_AT
+from babysit.faults import PLEASE_REPORT, RAISE_VARIABLE
 
 COMMANDS: Final = ("run", "show", "rules", "explain", "demo")
 MISUSE: Final = 2
@@ -94,7 +94,7 @@ def prepare(arguments: list[str]) -> object:
         if os.environ.get(RAISE_VARIABLE) == "1":
             raise
         fault = f"{type(error).__name__}: {error}"
-        refuse(f"A fault of ours ({fault}, babysit {__version__}). Please report it at {REPORT_AT}")
+        refuse(f"A fault of ours ({fault}, babysit {__version__}). {PLEASE_REPORT}")
 
 
 def refuse(message: str) -> NoReturn:
