@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -369,3 +370,29 @@ def test_deep_copies_for_a_rate_test_do_not_join_the_real_training() -> None:
         fit(trial, torch.optim.SGD(trial.parameters(), lr=10.0), steps=5)
         fit(model, torch.optim.SGD(model.parameters(), lr=0.1), steps=9)
     assert [t.steps for t in watched.run.trainings.values()] == [5, 9]
+
+
+@pytest.mark.parametrize("how", ["function", "method"])
+def test_compiled_models_are_watched_without_breaking_their_graphs(how: str) -> None:
+    from torch._dynamo.testing import CompileCounter
+
+    counter, model = CompileCounter(), Net()
+    with Watched() as watched, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if how == "function":
+            compiled = torch.compile(model, backend=counter, fullgraph=True)
+        else:
+            model.compile(backend=counter, fullgraph=True)
+            compiled = model
+        fit(compiled, torch.optim.SGD(model.parameters(), lr=0.1), steps=30)
+    assert counter.frame_count == 1
+    assert watched.training.steps == 30
+    assert len(watched.training.series("update-rms", "body.weight")) > 5
+
+
+def test_a_model_of_one_layer_is_named_by_its_class() -> None:
+    model = nn.Linear(6, 2)
+    with Watched() as watched:
+        fit(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    assert watched.training.places("input-rms").keys() == {"Linear"}
+    assert set(watched.training.parameters) == {"weight", "bias"}

@@ -25,13 +25,15 @@ class Lens:
         self._names, self._pacer = names, pacer
         self._silence = Silence()
         self._with_lines = False
+        self._is_careful = False
         self._users_anomaly = (False, True)
         self._line_cost = sources.seconds_per_stack()
 
     def arm(self, *, with_lines: bool) -> None:
         self.disarm()
-        self.is_armed, self._with_lines = True, with_lines
-        self.scopes.attach()
+        self.is_armed, self._with_lines = True, with_lines and not self._is_careful
+        if not self._is_careful:
+            self.scopes.attach()
         self._users_anomaly = (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled())
         self.focus()
 
@@ -39,6 +41,12 @@ class Lens:
         self._look_away()
         self.is_armed = False
         self.scopes.detach()
+
+    def be_careful(self) -> None:
+        """The program compiles: hooks on modules and anomaly mode would break its graphs."""
+        self._is_careful = True
+        if self.is_armed:
+            self.arm(with_lines=False)
 
     def focus(self) -> None:
         """Have autograd note the Python stack of every node it makes from here on."""

@@ -61,10 +61,11 @@ class Names:
         self._roots[root] = prefix
         for name, layer in root.named_modules():
             full = clean(f"{prefix}{name}").rstrip(".")
-            self._layers[layer] = full
+            is_all = not full and not layer._modules  # the model is but one layer
+            self._layers[layer] = type(layer).__name__ if is_all else full
             for own, parameter in layer.named_parameters(recurse=False):
                 dotted = f"{full}.{own}" if full else own
-                self._name(parameter, dotted, full, type(layer).__name__)
+                self._name(parameter, dotted, self._layers[layer], type(layer).__name__)
 
     def _outermost(self, module: nn.Module) -> nn.Module:
         for _ in range(64):
@@ -108,7 +109,7 @@ class Names:
         return tensor in self._parameters
 
     def search_frames(self, wanted: Iterable[Tensor]) -> None:
-        """Name bare tensors by the variables that hold them in the user's frames.
+        """Name tensors by the variables that hold them, or their model, in the user's frames.
 
         Reading a frame's locals keeps them alive a little longer, so this is only done for
         tensors that no module owns.
@@ -118,6 +119,10 @@ class Names:
         while frame is not None and missing:
             for variables in (frame.f_locals, frame.f_globals):
                 for name, value in list(variables.items()):
+                    if isinstance(value, nn.Module):  # one whose call we did not see
+                        if any(id(parameter) in missing for parameter in value.parameters()):
+                            self.add_root(value)
+                        continue
                     for path, tensor in tensors_in(value, name):
                         if id(tensor) in missing:
                             self._name(missing.pop(id(tensor)), path, path, "")

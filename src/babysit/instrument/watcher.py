@@ -86,6 +86,8 @@ class Watcher:
         for name in losses.FUNCTIONS:
             see = functools.partial(self._loss_called, name)
             patches.replace(torch.nn.functional, name, wrap(see))
+        patches.replace(torch, "compile", wrap(self._compiled))
+        patches.replace(torch.nn.Module, "compile", wrap(self._compiled))
         for name in ("__eq__", "eq"):
             patches.replace(Tensor, name, wrap(self._compared))
         loader = torch.utils.data.dataloader._BaseDataLoaderIter
@@ -226,6 +228,9 @@ class Watcher:
         if losses.is_agreement(*args):
             repeats = self.thread.dataset in self._training_datasets
             self.evaluations.see_agreement(args[1], result, repeats_training_data=repeats)
+
+    def _compiled(self, args: Any, kwargs: Any, result: Any) -> None:
+        self.lens.be_careful()
 
     def _hooks_entered(self, args: Any, kwargs: Any, result: Any) -> None:
         self.lens.scopes.saved_tensor_hooks(entered=True)
