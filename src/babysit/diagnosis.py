@@ -147,7 +147,12 @@ def rank(
             if explained and not leads_to(finding.rule, other.rule, because):
                 because.setdefault(finding.rule, other.rule)
     judged = [replace(f, because_of=because.get(f.rule)) for f in ordered]
-    return sorted(judged, key=lambda finding: finding.because_of is not None)
+    return sorted(judged, key=lambda finding: depth(finding.rule, because))
+
+
+def depth(rule: str, because: Mapping[str, str]) -> int:
+    """How many causes stand behind a finding."""
+    return 1 + depth(because[rule], because) if rule in because else 0
 
 
 def leads_to(cause: str, rule: str, because: Mapping[str, str]) -> bool:
