@@ -1,8 +1,8 @@
 """What watching costs: step times side by side in one interleaved run; writes docs/cost.md.
 
-Every program runs in three processes, plain, watched and under detect_anomaly, which take turns
-of a fraction of a second. Each round gives one ratio, so that a drift of the machine hits all
-alike; the table shows the median of the ratios.
+In one process a training takes turns of a fraction of a second: plain (every hook and patch is
+taken off), watched, and under detect_anomaly. Each round gives one ratio of each, so that a drift
+of the machine hits all alike; the table shows the medians.
 """
 
 from __future__ import annotations
@@ -17,97 +17,107 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "cost.md"
 VARIANTS = ("plain", "watched", "detect_anomaly")
-ROUNDS, TURN_SECONDS, WARM_UP_STEPS = 15, 0.6, 60
+ROUNDS, TURN_SECONDS, WARM_UP_STEPS = 15, 0.5, 300
 
 
-def worker(program: str, variant: str) -> None:
-    """Run turns as they are asked for: a line with a number of steps in, seconds out."""
+class Toggle:
+    """A watch that can be taken off and put back on, going on where it was."""
+
+    def __init__(self) -> None:
+        import babysit
+
+        session: Any = babysit.watch(quiet=True)._session
+        self._watcher = session._watcher
+        self._off_since = 0.0
+
+    def off(self) -> None:
+        self._off_since = time.perf_counter()
+        self._watcher.lens.disarm()
+        self._watcher.active = False
+        self._watcher._patches.undo()
+
+    def on(self) -> None:
+        """Put everything back; time without a watch does not add to its budget."""
+        self._watcher.pacer.started += time.perf_counter() - self._off_since
+        self._watcher.attach()
+        self._watcher.lens.disarm()  # a first look is for a beginning, this goes on
+
+
+def turn(step: Callable[[], None], steps: int) -> float:
+    started = time.perf_counter()
+    for _ in range(steps):
+        step()
+    return time.perf_counter() - started
+
+
+def measure(program: str) -> dict[str, float]:
+    """Median plain step time in ms, and the medians of the ratios to it."""
     import torch
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    if variant == "watched":
-        import babysit
-
-        babysit.watch(quiet=True)
-    elif variant == "detect_anomaly":
-        torch.autograd.set_detect_anomaly(True)
+    toggle = Toggle()
     from benchmarks.programs import PROGRAMS
 
     step = PROGRAMS[program]()
-    for _ in range(WARM_UP_STEPS):
-        step()
-    print("ready", flush=True)
-    for line in sys.stdin:
-        started = time.perf_counter()
-        for _ in range(int(line)):
-            step()
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps([time.perf_counter() - started, memory]), flush=True)
+    turn(step, 10)
+    steps = max(2, int(TURN_SECONDS / (turn(step, 10) / 10)))
+    turn(step, min(WARM_UP_STEPS, 8 * steps))
+    toggle.off()
+    seconds: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+    for number in range(ROUNDS):
+        for variant in VARIANTS if number % 2 else VARIANTS[::-1]:
+            if variant == "watched":
+                toggle.on()
+            torch.autograd.set_detect_anomaly(variant == "detect_anomaly")
+            seconds[variant].append(turn(step, steps))
+            if variant == "watched":
+                toggle.off()
+    torch.autograd.set_detect_anomaly(False)
+    ratios = {
+        variant: statistics.median(
+            one / plain for one, plain in zip(seconds[variant], seconds["plain"], strict=True)
+        )
+        for variant in VARIANTS
+    }
+    return {"ms": 1000 * statistics.median(seconds["plain"]) / steps, **ratios}
 
 
-class Worker:
-    """A worker process and the way to ask it."""
+def peak_memory() -> float:
+    """This process's peak memory in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
-    def __init__(self, program: str, variant: str, folder: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.cost", "--worker", program, variant],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+
+def growth(watched: str, steps: int = 10_000) -> float:
+    """Growth of the peak memory over so many steps, in MiB."""
+    import babysit
+    from benchmarks.programs import PROGRAMS
+
+    if watched == "watched":
+        babysit.watch(quiet=True)
+    step = PROGRAMS["MLP, 2 ms"]()
+    turn(step, 300)
+    before = peak_memory()
+    turn(step, steps)
+    return peak_memory() - before
+
+
+def in_child(function: str, argument: str) -> Any:
+    """The result of one of this module's functions in a process and folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.cost", function, argument],
+            cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True,
+            stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self._pipe(self.process.stdout).readline()
-
-    @staticmethod
-    def _pipe(stream: IO[str] | None) -> IO[str]:
-        assert stream is not None
-        return stream
-
-    def turn(self, steps: int) -> tuple[float, float]:
-        """Seconds for so many steps, and the process's peak memory in MiB."""
-        print(steps, file=self._pipe(self.process.stdin), flush=True)
-        seconds, memory = json.loads(self._pipe(self.process.stdout).readline())
-        return seconds, memory
-
-    def close(self) -> None:
-        self._pipe(self.process.stdin).close()
-        self.process.wait()
-
-
-def measure(program: str) -> dict[str, float]:
-    """Median step time and the medians of the ratios to the plain process."""
-    with tempfile.TemporaryDirectory() as folder:
-        workers = {variant: Worker(program, variant, folder) for variant in VARIANTS}
-        steps = max(2, int(TURN_SECONDS / (workers["plain"].turn(20)[0] / 20)))
-        ratios: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
-        plain_ms = []
-        for number in range(ROUNDS):
-            order = VARIANTS if number % 2 else VARIANTS[::-1]
-            seconds = {variant: workers[variant].turn(steps)[0] for variant in order}
-            plain_ms.append(1000 * seconds["plain"] / steps)
-            for variant in VARIANTS:
-                ratios[variant].append(seconds[variant] / seconds["plain"])
-        for one in workers.values():
-            one.close()
-    medians = {variant: statistics.median(ratios[variant]) for variant in VARIANTS}
-    return {"ms": statistics.median(plain_ms), **medians}
-
-
-def memory_growth(steps: int = 10_000) -> tuple[float, float]:
-    """Growth of the peak memory over so many steps, in MiB: watched, and plain."""
-    found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for variant in ("watched", "plain"):
-            one = Worker("MLP, 2 ms", variant, folder)
-            before = one.turn(200)[1]
-            found[variant] = one.turn(steps)[1] - before
-            one.close()
-    return found["watched"], found["plain"]
+    return json.loads(done.stdout)
 
 
 def help_seconds() -> float:
@@ -155,22 +165,22 @@ def main() -> None:
         "",
         f"Measured by `make bench` on {datetime.date.today()}: {platform.machine()}, "
         f"{os.cpu_count()} shared cores, Python {platform.python_version()}, torch "
-        f"{torch.__version__}, one thread. Median of {ROUNDS} ratios of interleaved turns, in "
-        "steady state (after the first 60 steps).",
+        f"{torch.__version__}, one thread. Median of {ROUNDS} ratios of turns that alternate in "
+        "one process, in steady state.",
         "",
         "| training | plain step | watched | detect_anomaly |",
         "|---|---|---|---|",
     ]
     print("\n".join(lines), flush=True)
     for program in PROGRAMS:
-        found = measure(program)
+        found = in_child("measure", program)
         row = (
             f"| {program} | {found['ms']:.1f} ms | ×{found['watched']:.3f} "
             f"| ×{found['detect_anomaly']:.2f} |"
         )
         print(row, flush=True)
         lines.append(row)
-    watched, plain = memory_growth()
+    watched, plain = in_child("growth", "watched"), in_child("growth", "plain")
     notes = [
         "",
         f"- Peak memory over 10,000 further steps grew by {watched:.1f} MiB watched, "
@@ -183,7 +193,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--worker"]:
-        worker(*sys.argv[2:4])
+    if len(sys.argv) == 3:
+        print(json.dumps({"measure": measure, "growth": growth}[sys.argv[1]](sys.argv[2])))
     else:
         main()

@@ -66,7 +66,7 @@ class Encoder(nn.Module):
 
 
 PROGRAMS: dict[str, Callable[[], Step]] = {
-    "MLP, 2 ms": lambda: mlp(256, 64),
+    "MLP, 2 ms": lambda: mlp(384, 96),
     "MLP, 20 ms": lambda: mlp(1024, 128),
     "CNN with batch norm": cnn,
     "LSTM, 40 steps": lambda: classifier(Recurrent(), torch.randn(32, 40, 32)),
