@@ -396,3 +396,18 @@ def test_a_model_of_one_layer_is_named_by_its_class() -> None:
         fit(model, torch.optim.SGD(model.parameters(), lr=0.1))
     assert watched.training.places("input-rms").keys() == {"Linear"}
     assert set(watched.training.parameters) == {"weight", "bias"}
+
+
+@pytest.mark.parametrize("clears", [True, False])
+def test_gradients_kept_are_noticed_when_updates_are_made_by_hand(clears: bool) -> None:
+    model = Net()
+    with Watched() as watched:
+        for _ in range(12):
+            F.cross_entropy(model(DATA), LABELS).backward()
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter -= 0.01 * parameter.grad
+                    if clears:
+                        parameter.grad.zero_()
+    kept = watched.training.series("gradients-kept").steps.tolist()
+    assert kept[:10] == ([] if clears else list(range(1, 11)))

@@ -86,6 +86,16 @@ def is_bounded_below(training: Training) -> bool:
     return not moves and len(finite) > 0 and bool(finite.min() >= 0)
 
 
+def chance_loss(training: Training) -> float | None:
+    """Cross-entropy of guessing among equally likely classes: the logarithm of their number."""
+    for wiring in training.wirings:
+        for index in wiring.find({"NllLoss"}):
+            source = wiring.source(wiring.nodes[index].inputs[0])
+            if source is not None and wiring.nodes[source].op == "LogSoftmax":
+                return float(np.log(wiring.nodes[source].shape[-1]))
+    return None
+
+
 def weights(training: Training) -> dict[str, Parameter]:
     """Trained weight matrices and kernels in the order of the forward pass; no embeddings."""
     order = [

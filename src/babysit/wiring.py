@@ -121,6 +121,22 @@ class Wiring:
         index = self.source(index)
         return self.nodes[index].parameter if index is not None else None
 
+    def sigmoid(self, index: int | None) -> int | None:
+        """The sigmoid that produced this value: PyTorch's own, or 1 / (1 + exp(-x))."""
+        index = self.source(index)
+        if index is None or self.nodes[index].op == "Sigmoid":
+            return index
+        inverse = self.source(index, through=RESHAPES | {"Mul"})
+        if inverse is None or self.nodes[inverse].op not in ("Reciprocal", "Div"):
+            return None
+        operands = [source for source in self.nodes[inverse].inputs if source is not None]
+        total = self.source(operands[0]) if len(operands) == 1 else None
+        if total is None or self.nodes[total].op != "Add":
+            return None
+        summands = [self.source(source) for source in self.nodes[total].inputs]
+        is_one_plus_exp = any(i is not None and self.nodes[i].op == "Exp" for i in summands)
+        return index if is_one_plus_exp else None
+
     def softmax(self, index: int | None) -> int | None:
         """The softmax that produced this value: PyTorch's own, or exp(x) / sum(exp(x))."""
         index = self.source(index)

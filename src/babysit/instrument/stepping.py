@@ -134,8 +134,14 @@ class Stepping:
         state.is_sampled = any(pending.wiring for pending in thread.pending)
         if state.is_sampled:
             self._adopt(state, thread.pending)
-        self._close(state, self._step_values(state, thread.pending), thread)
-        state.clearing.finish_step(thread.leaves)
+        values = self._step_values(state, thread.pending)
+        if state.keeps_gradients:
+            values["gradients-kept"] = 1.0
+        # Seen from the next backward: what was not cleared by now goes into the next step.
+        state.clearing.look()
+        state.keeps_gradients = state.clearing.kept
+        self._close(state, values, thread)
+        state.clearing.finish_step(())
         return state
 
     def _follow_replaced(self, sampler: UpdateSampler, leaves: Sequence[Tensor]) -> None:

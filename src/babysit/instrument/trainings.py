@@ -54,6 +54,7 @@ class TrainingState:
     outside: list[weakref.ref[Tensor]] = field(default_factory=list)
     num_samples: int = 0
     is_sampled: bool = False
+    keeps_gradients: bool = False
     last_time: float | None = None
     data_seconds: float = 0.0
 

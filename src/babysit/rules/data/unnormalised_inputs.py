@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf
+
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -62,7 +64,12 @@ class UnnormalisedInputs(Rule):
         for layer, series in run.places("preactivation-rms").items():
             output = float(series.values[:3].min())
             size = float(run.series("input-rms", layer).values[:3].min())
-            if output <= self.max_output or size <= self.max_input or normalises(run, layer):
+            if (
+                not isfinite(output)
+                or output <= self.max_output
+                or size <= self.max_input
+                or normalises(run, layer)
+            ):
                 continue
             scale = run.series("input-scale", layer)
             uneven = len(scale) > 0 and scale.first > 30

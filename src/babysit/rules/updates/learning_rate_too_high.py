@@ -55,6 +55,12 @@ class LearningRateTooHigh(Rule):
         unit="times the first loss",
         why="healthy trainings never exceeded 1.9 times their first loss for more than a step",
     )
+    catastrophe = threshold(
+        default=1000,
+        unit="times the first loss",
+        why="the largest leap of a healthy training was 21; what follows such a one is a ruin, "
+        "even if the loss returns: the units that caused it are dead",
+    )
     min_leap = threshold(
         default=1.5,
         unit="times the first loss",
@@ -105,7 +111,8 @@ class LearningRateTooHigh(Rule):
         loss = course(values)
         if loss is None or not is_bounded_below(run):
             return
-        if start - loss.end > self.min_drop * start or leap < self.min_leap:
+        fell = start - loss.end > self.min_drop * start and leap < self.catastrophe
+        if fell or leap < self.min_leap:
             return
         lasting = float(np.median(values[len(values) // 2 :])) > self.max_leap * start
         if has_large_steps or lasting:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import course, is_bounded_below
+from babysit.measures import chance_loss, course, is_bounded_below
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import count, number
@@ -15,8 +15,8 @@ class LossNotDecreasing(Rule):
 
     How it decides:
         The loss at the end is not below the loss at the start by more than two per cent, nor by
-        more than its noise, over a hundred steps at least. A symptom: it is folded under a
-        cause where one is found.
+        more than its noise, over a hundred steps at least; or it is where guessing would be. A
+        symptom: it is folded under a cause where one is found.
 
     What to do:
         Check that inputs and labels belong together, then see whether the net can learn ten
@@ -62,7 +62,10 @@ class LossNotDecreasing(Rule):
                 reason="this loss need not fall (negative values, or its target moves)"
             )
             return
-        if (loss.falls and loss.drop() > self.min_drop) or loss.best < 0.5 * loss.start:
+        chance = chance_loss(run)
+        is_chance = chance is not None and loss.end > (1 - self.min_drop) * chance
+        fell = loss.falls and loss.drop() > self.min_drop and not is_chance
+        if fell or loss.best < 0.5 * loss.start:
             return
         if self._classifies_well(run) or evaluation_improves(run):
             return

@@ -17,8 +17,8 @@ class SigmoidBeforeBceWithLogits(Rule):
         probabilities, the loss stays above 0.31.
 
     How it decides:
-        In the graph behind the loss, a sigmoid feeds the loss with nothing but reshaping in
-        between.
+        In the graph behind the loss, a sigmoid (PyTorch's, or ``1 / (1 + exp(-x))``) feeds the
+        loss with nothing but reshaping in between.
 
     What to do:
         Remove the sigmoid, or use ``BCELoss`` with it. The first is numerically safer.
@@ -36,6 +36,8 @@ class SigmoidBeforeBceWithLogits(Rule):
     examples = (
         sick(wiring=chain(Node(op="Addmm"), Node(op="Sigmoid"), Node(op="Squeeze"),
                           Node(op=LOSS))),
+        sick(wiring=chain(Node(op="Addmm"), Node(op="Neg"), Node(op="Exp"), Node(op="Add"),
+                          Node(op="Reciprocal"), Node(op="Mul"), Node(op=LOSS))),
         healthy(wiring=chain(Node(op="Addmm"), Node(op=LOSS))),
         healthy(wiring=chain(Node(op="Sigmoid"), Node(op="Addmm"), Node(op=LOSS))),
     )  # fmt: skip
@@ -44,8 +46,8 @@ class SigmoidBeforeBceWithLogits(Rule):
         """Look for sigmoid → binary cross-entropy with logits in every wiring."""
         for wiring in run.wirings:
             for index in wiring.find({LOSS}):
-                source = wiring.source(wiring.nodes[index].inputs[0])
-                if source is None or wiring.nodes[source].op != "Sigmoid":
+                source = wiring.sigmoid(wiring.nodes[index].inputs[0])
+                if source is None:
                     continue
                 node = wiring.nodes[source]
                 yield Finding(
