@@ -64,12 +64,8 @@ class UnnormalisedInputs(Rule):
         for layer, series in run.places("preactivation-rms").items():
             output = float(series.values[:3].min())
             size = float(run.series("input-rms", layer).values[:3].min())
-            if (
-                not isfinite(output)
-                or output <= self.max_output
-                or size <= self.max_input
-                or normalises(run, layer)
-            ):
+            is_large = self.max_output < output < inf and size > self.max_input
+            if not is_large or normalises(run, layer):
                 continue
             scale = run.series("input-scale", layer)
             uneven = len(scale) > 0 and scale.first > 30

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import chance_loss, course, is_bounded_below
+from babysit.measures import Course, chance_loss, course, is_bounded_below
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import count, number
@@ -62,12 +62,7 @@ class LossNotDecreasing(Rule):
                 reason="this loss need not fall (negative values, or its target moves)"
             )
             return
-        chance = chance_loss(run)
-        is_chance = chance is not None and loss.end > (1 - self.min_drop) * chance
-        fell = loss.falls and loss.drop() > self.min_drop and not is_chance
-        if fell or loss.best < 0.5 * loss.start:
-            return
-        if self._classifies_well(run) or evaluation_improves(run):
+        if self._fell(run, loss) or self._classifies_well(run) or evaluation_improves(run):
             return
         yield Finding(
             confidence=0.85,
@@ -95,6 +90,12 @@ class LossNotDecreasing(Rule):
                 ),
             ),
         )
+
+    def _fell(self, run: Training, loss: Course) -> bool:
+        chance = chance_loss(run)
+        is_chance = chance is not None and loss.end > (1 - self.min_drop) * chance
+        fell = loss.falls and loss.drop() > self.min_drop and not is_chance
+        return fell or loss.best < 0.5 * loss.start
 
     def _classifies_well(self, run: Training) -> bool:
         accuracy = run.series("train-accuracy").values[-8:]
