@@ -83,7 +83,18 @@ def is_bounded_below(training: Training) -> bool:
     values = training.series("loss").values
     finite = values[np.isfinite(values)]
     moves = training.facts.get("is_adversarial") or training.facts.get("has_teacher")
-    return not moves and len(finite) > 0 and bool(finite.min() >= 0)
+    return not moves and not is_rate_test(training) and len(finite) > 0 and bool(finite.min() >= 0)
+
+
+def is_rate_test(training: Training) -> bool:
+    """Whether this is a learning-rate range test, driven to divergence on purpose.
+
+    Its rate rises at nearly every step, to fifty times its first value at least.
+    """
+    rates = training.series("learning-rate", "0").values
+    if len(rates) < max(10, 0.8 * training.steps) or rates[0] <= 0:
+        return False
+    return bool((np.diff(rates) >= 0).all() and rates[-1] >= 50 * rates[0])
 
 
 def chance_loss(training: Training) -> float | None:
@@ -131,6 +142,16 @@ def typical_ratio(training: Training) -> float | None:
     """Median over weights of the median over steps of the update ratio; finite ones."""
     ratios = [float(np.median(values)) for values in update_ratios(training).values()]
     return float(np.median(ratios)) if ratios else None
+
+
+def early_ratio(training: Training) -> float | None:
+    """The update ratio while the damage is done: the larger of the whole and of the beginning."""
+    typical = typical_ratio(training)
+    early = [float(np.median(values[:8])) for values in update_ratios(training).values()]
+    if typical is None or not early:
+        return typical
+    both = [value for value in (typical, float(np.median(early))) if np.isfinite(value)]
+    return max(both, default=None)
 
 
 def median(series: Series) -> float:

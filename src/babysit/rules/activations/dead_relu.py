@@ -37,7 +37,7 @@ class DeadRelu(Rule):
     max_share = threshold(
         default=0.5,
         unit="share of a layer's units",
-        why="healthy trainings end with 0 to 0.3 of a layer dead; 40 % is what high rates are "
+        why="51 healthy programs end with 0 to 0.31 of a layer dead; 40 % is what high rates are "
         "known to cost (field practice)",
     )
     min_units = threshold(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.measures import is_rate_test
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number
@@ -39,7 +40,8 @@ class NonFiniteLoss(Rule):
         steps, not at later ones.
 
     When it is wrong:
-        A single infinite loss that the script skips by itself (a ``GradScaler`` does with
+        A learning-rate range test ends there on purpose and is not reported. A single infinite
+        loss that the script skips by itself (a ``GradScaler`` does with
         gradients) is reported as a warning when later losses are finite.
     """
 
@@ -64,7 +66,7 @@ class NonFiniteLoss(Rule):
         """The first loss that is not finite, and where it came from."""
         series = run.series("loss")
         bad = ~np.isfinite(series.values)
-        if not bad.any():
+        if not bad.any() or is_rate_test(run):
             return
         recovered = not bad[-1] and bad.mean() <= self.max_recovered
         first = int(series.steps[bad][0])

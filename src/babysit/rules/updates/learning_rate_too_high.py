@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import course, is_bounded_below, rate, typical_ratio, update_ratios
+from babysit.measures import course, early_ratio, is_bounded_below, is_rate_test, rate
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Parameter, Training
 from babysit.text import number
@@ -19,18 +19,16 @@ class LearningRateTooHigh(Rule):
         times larger jump over every valley: the loss leaps, ReLU units die, and NaN follows.
 
     How it decides:
-        Two things together. Updates are far above the usual thousandth of the weights at the
-        median of layers and steps, or the loss shot up by far from where it began. And the
-        loss shows it: it ends no lower than it began, or not finite after growing.
+        Two things together: updates far above the usual thousandth of the weights, or a loss
+        that shot up; and a loss that ends no lower than it began, or not finite.
 
     What to do:
         Divide the rate by 3 until the first 100 steps are free of leaps; a good rate lies at 1
         to 1/10 of that border.
 
     When it is wrong:
-        Large first steps that calm down, and high rates under which the loss falls all the
-        same, are not reported. Losses without a floor (GAN, policy gradient, negative
-        log-densities) are judged by NaN only.
+        High rates under which the loss falls, and rate tests, are not reported. Losses without a
+        floor (GAN, policy gradient, negative log-densities) are judged by NaN only.
     """
 
     since = "0.1"
@@ -47,24 +45,22 @@ class LearningRateTooHigh(Rule):
     max_ratio = threshold(
         default=0.03,
         unit="update / weight",
-        why="30 times the usual 1e-3; healthy trainings reach 0.03 at the median only in tiny "
-        "nets, and there the loss falls",
+        why="30 times the usual; 5 of 51 healthy programs lay above, to 0.056, with falling loss",
     )
     max_leap = threshold(
         default=4,
         unit="times the first loss",
-        why="healthy trainings never exceeded 1.9 times their first loss for more than a step",
+        why="of 51 healthy programs LBFGS leapt 12 times, a rate test 3.2, all others below 2.9",
     )
     catastrophe = threshold(
         default=1000,
         unit="times the first loss",
-        why="the largest leap of a healthy training was 21; what follows such a one is a ruin, "
-        "even if the loss returns: the units that caused it are dead",
+        why="15 was the largest in health; after this the loss may return, the units are dead",
     )
     min_leap = threshold(
         default=1.5,
         unit="times the first loss",
-        why="large steps that do no harm leave the loss within 1.1 times its first value",
+        why="a loss that is stuck for another reason stays within 1.1 times its first value",
     )
     min_drop = threshold(
         default=0.1, unit="share of the first loss", why="below this the loss counts as not fallen"
@@ -95,7 +91,7 @@ class LearningRateTooHigh(Rule):
         """Large updates or leaps, together with a loss that did not get better by them."""
         values = run.series("loss").values
         finite = values[np.isfinite(values)]
-        if len(finite) < 3:
+        if len(finite) < 3 or is_rate_test(run):
             return
         ratio = early_ratio(run)
         start = abs(float(finite[0]))
@@ -146,13 +142,3 @@ class LearningRateTooHigh(Rule):
                 ),
             ),
         )
-
-
-def early_ratio(run: Training) -> float | None:
-    """The update ratio while the damage is done: the larger of the whole and of the beginning."""
-    typical = typical_ratio(run)
-    early = [float(np.median(values[:8])) for values in update_ratios(run).values()]
-    if typical is None or not early:
-        return typical
-    both = [value for value in (typical, float(np.median(early))) if np.isfinite(value)]
-    return max(both, default=None)
