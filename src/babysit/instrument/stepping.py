@@ -100,8 +100,12 @@ class Stepping:
         is_first = bool(state.optimizers) and state.optimizers[0]() is optimizer
         if not thread.pending and not is_first:
             return None  # another optimizer of a step already closed
-        if self._has_closure and state.clearing.kept:
-            self._values["gradients-kept"] = 1.0
+        if self._has_closure:
+            state.is_sampled = any(pending.wiring for pending in thread.pending)
+            if state.is_sampled:
+                self._adopt(state, thread.pending)
+            if state.clearing.kept:
+                self._values["gradients-kept"] = 1.0
         values = {**self._step_values(state, thread.pending), **self._values}
         self._close(state, values, thread)
         thread.hand.mark(())  # this change was the optimizer's

@@ -88,7 +88,7 @@ class VanishingGradients(Rule):
             f"step changes its weights by {number(update)} of their size",
             where=run.layer_place(run.parameters[early].layer or early),
             evidence=(
-                Evidence(signal="gradient-rms", value=ratio, limit=self.max_ratio),
+                Evidence(signal="gradient-ratio", value=ratio, limit=self.max_ratio),
                 Evidence(signal="update-ratio", value=update, limit=self.max_update),
             ),
             remedies=(

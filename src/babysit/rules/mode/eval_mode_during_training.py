@@ -42,6 +42,9 @@ class EvalModeDuringTraining(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """Steps in which everything was in eval mode, to the end of the training."""
+        own = [p for p in run.parameters.values() if p.kind]
+        if own and not any(p.optimized and p.trainable for p in own):
+            return  # what is trained stands beside the model, such as a temperature
         model = set(run.series("model-in-eval-mode").steps.tolist())
         layers = run.series("in-eval-mode")
         off = sorted(model & set(layers.steps[layers.values >= 1].tolist()))

@@ -101,6 +101,9 @@ class NonFiniteLoss(Rule):
         if op == "data":
             text = "Look for NaN or Inf in the data before it reaches the model: torch.isfinite(x)."
             return [Remedy(name="check-data", text=text)]
+        if num_before == 0:
+            text = "No step had been taken: look at the data, the targets and the loss's formula."
+            return [Remedy(name="check-data", text=text)]
         return [
             Remedy(
                 name="lower-lr",

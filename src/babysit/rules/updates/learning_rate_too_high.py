@@ -114,7 +114,7 @@ class LearningRateTooHigh(Rule):
         if has_large_steps or lasting:
             text = f"and ended at {number(loss.end)}, having begun at {number(start)}"
             sure = leap > self.max_leap and has_large_steps
-            yield self._finding(run, ratio, leap, text, 0.95 if sure else 0.8)
+            yield self._finding(run, ratio, leap, text, 0.9 if sure else 0.8)
 
     def _finding(
         self, run: Training, ratio: float | None, leap: float, text: str, confidence: float

@@ -71,9 +71,9 @@ class LossNotDecreasing(Rule):
             where=run.source("backward"),
             evidence=(
                 Evidence(
-                    signal="loss-drop",
-                    value=loss.drop(),
-                    limit=self.min_drop,
+                    signal="loss",
+                    value=loss.end,
+                    limit=loss.start - max(self.min_drop * loss.start, 3 * loss.noise),
                     steps=(int(points.steps[0]), int(points.steps[-1])),
                 ),
             ),
@@ -95,7 +95,9 @@ class LossNotDecreasing(Rule):
         chance = chance_loss(run)
         is_chance = chance is not None and loss.end > (1 - self.min_drop) * chance
         fell = loss.falls and loss.drop() > self.min_drop and not is_chance
-        return fell or loss.best < 0.5 * loss.start
+        # A loss that begins far below guessing was learnt before: a resumed or tuned model.
+        was_learnt = chance is not None and loss.start < 0.8 * chance
+        return fell or was_learnt or loss.best < 0.5 * loss.start
 
     def _classifies_well(self, run: Training) -> bool:
         accuracy = run.series("train-accuracy").values[-8:]

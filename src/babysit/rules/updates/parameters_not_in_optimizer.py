@@ -86,7 +86,8 @@ class ParametersNotInOptimizer(Rule):
             ),
             remedies=(
                 Remedy(name="add-to-optimizer",
-                       text="Give the optimizer model.parameters(), after the model is complete; "
+                       text="Give the optimizer model.parameters(), after the model is complete "
+                       "(layers in a plain list are missing there: use nn.ModuleList); "
                        "or freeze them with requires_grad_(False) if they are meant to stay.",
                        change={"name": "add-missing-parameters"}),
             ),

@@ -108,6 +108,17 @@ def place_of(call: LossCall) -> Place:
     return Place(op=call.function, file=call.file, line=call.line, code=call.code)
 
 
+def compares_pairs(wiring: Wiring, shape: tuple[int, ...]) -> bool:
+    """Whether elsewhere predictions are compared with one another, all pairs (MMD, energy)."""
+    return any(
+        node.op in DIFFERENCES
+        and node.shape == shape
+        and len(sources := [source for source in node.inputs if source is not None]) > 1
+        and all(pairs_up(wiring.nodes[source].shape, shape) for source in sources)
+        for node in wiring.nodes
+    )
+
+
 def from_graph(wiring: Wiring) -> Iterator[tuple[tuple[int, ...], None, Place]]:
     """Hand-written differences, walking back from the loss through what keeps the shape."""
     waiting = [len(wiring.nodes) - 1] if wiring.nodes else []
@@ -122,7 +133,8 @@ def from_graph(wiring: Wiring) -> Iterator[tuple[tuple[int, ...], None, Place]]:
         if node.op in DIFFERENCES | {"Expand"} and len(sources) == 1:
             before = wiring.nodes[sources[0]]
             # An explicit unsqueeze says that all pairs are wanted (kernels, Chamfer distance).
-            if before.op != "Unsqueeze" and pairs_up(before.shape, node.shape):
+            is_meant = before.op == "Unsqueeze" or compares_pairs(wiring, node.shape)
+            if not is_meant and pairs_up(before.shape, node.shape):
                 yield before.shape, None, node.place
         if node.op in DIFFERENCES | PASSING:
             waiting += sources
