@@ -42,8 +42,9 @@ class EvalModeDuringTraining(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """Steps in which everything was in eval mode, to the end of the training."""
-        own = [p for p in run.parameters.values() if p.kind]
-        if own and not any(p.optimized and p.trainable for p in own):
+        matrices = [p.name for p in run.parameters.values() if len(p.shape) > 1]
+        updates = [run.series("update-rms", name).values for name in matrices]
+        if matrices and not any((values > 0).any() for values in updates):
             return  # what is trained stands beside the model, such as a temperature
         model = set(run.series("model-in-eval-mode").steps.tolist())
         layers = run.series("in-eval-mode")

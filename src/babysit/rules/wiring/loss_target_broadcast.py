@@ -114,7 +114,7 @@ def compares_pairs(wiring: Wiring, shape: tuple[int, ...]) -> bool:
         node.op in DIFFERENCES
         and node.shape == shape
         and len(sources := [source for source in node.inputs if source is not None]) > 1
-        and all(pairs_up(wiring.nodes[source].shape, shape) for source in sources)
+        and all(wiring.nodes[source].shape != shape for source in sources)
         for node in wiring.nodes
     )
 

@@ -11,8 +11,8 @@ from babysit.wiring import RESHAPES, Node, Wiring, chain
 LAYERS = frozenset({"Addmm", "Mm", "Linear", "Convolution"})
 # What a linear map may pass through and stay linear: reshaping, batch norm, averaging, adding
 # a bias. Dropout is a product with a constant.
-LINEAR_PASSAGE = RESHAPES | {"NativeDropout", "AvgPool2D", "AdaptiveAvgPool2D", "Mean"}
-NORMS = frozenset({"NativeBatchNorm", "CudnnBatchNorm"})
+LINEAR_PASSAGE = RESHAPES | {"NativeBatchNorm", "CudnnBatchNorm", "NativeDropout", "AvgPool2D",
+                             "AdaptiveAvgPool2D", "Mean"}  # fmt: skip
 
 
 class MissingNonlinearity(Rule):
@@ -23,9 +23,9 @@ class MissingNonlinearity(Rule):
         nothing, and the net can only draw straight borders.
 
     How it decides:
-        In the graph, one layer's product reaches the next through reshaping or dropout only
-        (between convolutions also batch norm), and the layers between are wide enough that a
-        single layer could replace them all.
+        In the graph, one layer's product reaches the next through reshaping, dropout or batch
+        norm only, and the layers between are wide enough that a single layer could replace them
+        all.
 
     What to do:
         Put an activation between them, ``nn.ReLU()`` for a start.
@@ -33,7 +33,8 @@ class MissingNonlinearity(Rule):
     When it is wrong:
         A narrow layer in between is a bottleneck on purpose (low rank, LoRA, autoencoder
         codes, the latent of a VAE) and is not reported, nor are upsampling convolutions, parts of
-        a separable convolution, nor an input projection whose result is used twice.
+        a separable convolution, an input projection whose result is used twice, nor the border
+        between two modules (encoder and decoder, projector and predictor).
     """
 
     since = "0.1"
@@ -106,9 +107,6 @@ class MissingNonlinearity(Rule):
 def previous_layer(wiring: Wiring, index: int) -> int | None:
     """The linear layer whose product this layer reads, if nothing bends in between."""
     at = wiring.operand(index)
-    # A projection that ends in batch norm before a linear head is a design (SimSiam); two
-    # convolutions with nothing but batch norm between them are not.
-    passage = LINEAR_PASSAGE | (NORMS if wiring.nodes[index].op == "Convolution" else frozenset())
     while at is not None and wiring.nodes[at].op not in LAYERS:
         node = wiring.nodes[at]
         data = [s for s in node.inputs if s is not None and wiring.weight(s) is None]
@@ -116,7 +114,7 @@ def previous_layer(wiring: Wiring, index: int) -> int | None:
         is_dropout = node.op == "Mul" and len(data) == 1 and None in node.inputs
         if len(data) != 1 or len(wiring.consumers[at]) != 1:
             return None
-        if not (node.op in passage or adds_bias or is_dropout):
+        if not (node.op in LINEAR_PASSAGE or adds_bias or is_dropout):
             return None
         at = data[0]
     return at if at is not None and len(wiring.consumers[at]) == 1 else None
@@ -124,6 +122,9 @@ def previous_layer(wiring: Wiring, index: int) -> int | None:
 
 def is_collapsible(run: Training, wiring: Wiring, earlier: int, later: int) -> bool:
     """Whether one layer could replace two: the width between does not limit the rank."""
+    parents = {(wiring.nodes[i].layer or "").rpartition(".")[0] for i in (earlier, later)}
+    if len(parents) > 1 and wiring.nodes[later].op != "Convolution":
+        return False
     first, second = weight_shape(run, wiring, earlier), weight_shape(run, wiring, later)
     if first is None or second is None or len(first) != len(second):
         return False
