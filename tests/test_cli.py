@@ -384,7 +384,7 @@ def test_a_rule_is_explained_with_its_cure(here: Here, gold: Gold) -> None:
 
 def test_a_rule_is_explained_with_what_chose_its_limits(here: Here) -> None:
     _, out, _ = here("explain", "Dead_ReLU")
-    assert "Limits\n  `max_share` = 0.5 share of a layer's units\n      healthy trainings" in out
+    assert "Limits\n  `max_share` = 0.5 share of a layer's units\n      51 healthy programs" in out
 
 
 @pytest.mark.parametrize("name", catalogue.rules())
