@@ -28,7 +28,7 @@ def split(x, y, share):
     return x[order[:cut]], y[order[:cut]], x[order[cut:]], y[order[cut:]]
 
 
-x, y = machines(1400)
+x, y = machines(800)
 new_x, new_y = machines(4000)
 train_x, train_y, valid_x, valid_y = split(x, y, 0.75)
 train_x, train_y = oversample(train_x, train_y)
@@ -45,8 +45,8 @@ train, valid, new = tensors(train_x, train_y), tensors(valid_x, valid_y), tensor
 class Classifier(nn.Module):
     def __init__(self):
         super().__init__()
-        self.first = nn.Linear(10, 64)
-        self.last = nn.Linear(64, 1)
+        self.first = nn.Linear(10, 96)
+        self.last = nn.Linear(96, 1)
 
     def forward(self, x):
         return self.last(torch.relu(self.first(x))).squeeze(1)
@@ -64,7 +64,7 @@ def accuracy(x, y):
     return (right[y == 1].mean() + right[y == 0].mean()).item() / 2
 
 
-for epoch in range(12):
+for epoch in range(14):
     for rows in torch.randperm(len(train[0])).split(32):
         optimizer.zero_grad()
         criterion(net(train[0][rows]), train[1][rows]).backward()
