@@ -222,6 +222,6 @@ def num_weights(training: Training) -> int:
 
 
 def is_recurrent(training: Training) -> bool:
-    """Whether the model works on sequences step by step, so that the order of batches may matter."""
+    """Whether the model reads sequences step by step: the order of batches may be meant."""
     kinds = {parameter.kind for parameter in training.parameters.values()}
     return any(kind in kinds for kind in ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"))

@@ -49,7 +49,7 @@ class Stream:
             self.num_calls, self.last_step = 0, step
         self.num_calls += 1
         self.most_calls = max(self.most_calls, self.num_calls)
-        marks = fed.marks if len(self.steps) < WHOLE_EVALUATIONS else fed.marks[:MAX_CALL_ROWS]
+        marks = fed.marks
         if self.first_step < 0:
             self.first_step = step
         if step > self.first_step:
@@ -134,7 +134,7 @@ class Fed(Probe):
                 self._train(module, batch, None)
             return
         site = (sources.call_chain(), self._dataset(batch))
-        fed = rows.read(batch)
+        fed = rows.read(batch, self._limit(module, site))
         if torch.is_grad_enabled():
             self._open = (
                 module,
@@ -144,6 +144,13 @@ class Fed(Probe):
             )  # a backward may follow: a training in eval mode
         else:
             self._evaluate(module, batch, fed, site)
+
+    def _limit(self, module: nn.Module, site: Any) -> int:
+        """How many examples to mark: all of a line's first evaluations, some of later ones."""
+        record = self._records.get(module)
+        known = record.streams.get(site) if record is not None else None
+        is_known = known is not None and len(known[1].steps) >= WHOLE_EVALUATIONS
+        return MAX_CALL_ROWS if is_known else rows.MAX_ROWS
 
     def _dataset(self, batch: Tensor) -> int | None:
         """The data set that a batch was loaded from, judged by its size; ``None`` without one."""

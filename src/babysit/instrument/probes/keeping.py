@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from babysit.instrument import sources
 from babysit.instrument.probe import Bench, Probe
 
 HELD_OUT = re.compile(
@@ -25,9 +26,11 @@ class Keeping(Probe):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
-        self._keeps = self._evaluates = False
+        self._keeps = self._evaluates = self._has_looked = False
+        self._files: set[str | None] = set()
 
     def attach(self) -> None:
+        self._files.add(getattr(sys.modules.get("__main__"), "__file__", None))
         self.watch(torch, "save", self._kept)
         for name in ("state_dict", "load_state_dict"):
             self.watch(nn.Module, name, self._kept)
@@ -36,6 +39,12 @@ class Keeping(Probe):
         if not self._keeps and self.state is not None:
             self._keeps = True
             self.fact("keeps_weights", True)
+
+    def on_backward(self, loss: Tensor) -> None:
+        if not self._has_looked:  # the first one: where the training loop stands
+            self._has_looked = True
+            place = sources.caller()
+            self._files.add(place["file"] if place else None)
 
     def on_call(
         self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool
@@ -46,15 +55,14 @@ class Keeping(Probe):
 
     def finish(self) -> None:
         if self.state is not None:
-            self.fact("speaks_of_evaluation", speaks_of_evaluation())
+            self.fact("speaks_of_evaluation", any(map(speaks_of_evaluation, self._files)))
 
 
-def speaks_of_evaluation() -> bool:
-    """Whether the script's text has a word of held-out data or of use of the trained net.
+def speaks_of_evaluation(path: str | None) -> bool:
+    """Whether a file's text has a word of held-out data or of use of the trained net.
 
     What it does with them by other means (NumPy, scikit-learn, another process) is not seen.
     """
-    path = getattr(sys.modules.get("__main__"), "__file__", None)
     try:
         text = Path(path).read_text() if path else ""
     except (OSError, UnicodeDecodeError):

@@ -44,7 +44,7 @@ class RepeatedBatches(Rule):
         why="all healthy programs with a loader stay at 0; the sick one lies at 1",
     )
     min_batches = threshold(
-        default=10, unit="batches", why="a first batch looked at twice is no habit"
+        default=8, unit="batches", why="a first batch looked at twice is no habit"
     )
     max_batch = threshold(
         default=0.1,

@@ -53,7 +53,7 @@ class EarlyStoppingMissed(Rule):
     examples = (
         sick(loss=[1.0 * 0.99**i for i in range(300)],
              eval_loss={"a": {25 * i: v for i, v in
-                              enumerate([0.9, 0.6, 0.5, 0.5, 0.52, 0.54, 0.56, 0.57, 0.58, 0.58])}}),
+                              enumerate([0.9, 0.6, 0.5, 0.5, 0.52, 0.54, 0.57, 0.58, 0.58])}}),
         healthy(loss=[1.0 * 0.99**i for i in range(300)],
                 eval_loss={"a": {25 * i: v for i, v in
                                  enumerate([0.9, 0.6, 0.5, 0.5, 0.51, 0.5, 0.52, 0.5, 0.51])}}),
