@@ -26,7 +26,9 @@ class Keeping(Probe):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
-        self._keeps = self._evaluates = self._has_looked = False
+        self._has_looked = False
+        self._keeping: set[int] = set()  # numbers of trainings
+        self._evaluating: set[int] = set()
         self._files: set[str | None] = set()
 
     def attach(self) -> None:
@@ -36,8 +38,8 @@ class Keeping(Probe):
             self.watch(nn.Module, name, self._kept)
 
     def _kept(self, args: Any, kwargs: Any, result: Any) -> None:
-        if not self._keeps and self.state is not None:
-            self._keeps = True
+        if self.state is not None and self.state.number not in self._keeping:
+            self._keeping.add(self.state.number)
             self.fact("keeps_weights", True)
 
     def on_backward(self, loss: Tensor) -> None:
@@ -49,8 +51,11 @@ class Keeping(Probe):
     def on_call(
         self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool
     ) -> None:
-        if is_evaluation and not self._evaluates and not torch.is_grad_enabled():
-            self._evaluates = True
+        state = self.state
+        if not is_evaluation or torch.is_grad_enabled() or state is None:
+            return
+        if state.number not in self._evaluating:
+            self._evaluating.add(state.number)
             self.fact("runs_evaluations", True)
 
     def finish(self) -> None:

@@ -43,7 +43,7 @@ class EarlyStoppingMissed(Rule):
     min_rise = threshold(
         default=0.1,
         unit="share of the best loss",
-        why="healthy programs end 0.06 above their best at most, small validation sets included",
+        why="16 healthy programs end 0.07 above their best at most; the sick one 0.15",
     )
     min_rise_of_start = threshold(
         default=0.02,
