@@ -147,8 +147,8 @@ def rank(
             if explained and not leads_to(finding.rule, other.rule, because):
                 because.setdefault(finding.rule, other.rule)
     causes = [f.rule for f in ordered if f.rule not in symptoms and f.severity != "advice"]
-    for symptom in symptoms:  # any cause will do
-        if causes and symptom not in because:
+    for symptom in symptoms - because.keys():  # any cause will do
+        if causes and not leads_to(symptom, causes[0], because):
             because[symptom] = causes[0]
     linked = [replace(f, because_of=because.get(f.rule)) for f in ordered]
     return sorted(linked, key=lambda finding: depth(finding.rule, because))
