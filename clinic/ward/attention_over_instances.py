@@ -64,4 +64,6 @@ for epoch in range(8):
     with torch.no_grad():
         scores = model(test[0], test[1])
         accuracy = ((scores > 0) == (test[2] > 0)).float().mean().item()
-        print(f"epoch {epoch}: test loss {criterion(scores, test[2]).item():.3f} accuracy {accuracy:.3f}")
+        print(
+            f"epoch {epoch}: test loss {criterion(scores, test[2]).item():.3f} accuracy {accuracy:.3f}"
+        )

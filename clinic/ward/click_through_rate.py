@@ -26,10 +26,14 @@ class FactorizationMachine(nn.Module):
 
 
 def impressions(n, effect, generator):
-    column = torch.multinomial(1.0 / torch.arange(1, BUCKETS + 1), n * FIELDS, True, generator=generator)
+    column = torch.multinomial(
+        1.0 / torch.arange(1, BUCKETS + 1), n * FIELDS, True, generator=generator
+    )
     ids = column.view(n, FIELDS)
     logit = -4.3 + effect[torch.arange(FIELDS), ids].sum(1)
-    return ids + torch.arange(FIELDS) * BUCKETS, torch.bernoulli(logit.sigmoid(), generator=generator)
+    return ids + torch.arange(FIELDS) * BUCKETS, torch.bernoulli(
+        logit.sigmoid(), generator=generator
+    )
 
 
 g = torch.Generator().manual_seed(2)

@@ -8,7 +8,9 @@ from torch import nn
 class Regressor(nn.Module):
     def __init__(self, width):
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(10, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.body = nn.Sequential(
+            nn.Linear(10, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
+        )
         self.head = nn.Linear(width, 1)
 
     def forward(self, x):

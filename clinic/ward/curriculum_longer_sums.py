@@ -44,7 +44,9 @@ def main():
                 print(f"length {length}, step {step}: loss {loss.item():.4f}")
         adder.eval()
         with torch.no_grad():
-            print(f"test on length 16: {nn.functional.mse_loss(adder(test[0]), test[1]).item():.4f}")
+            print(
+                f"test on length 16: {nn.functional.mse_loss(adder(test[0]), test[1]).item():.4f}"
+            )
         adder.train()
 
 

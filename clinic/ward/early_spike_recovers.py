@@ -37,6 +37,8 @@ for step in range(900):
             print(f"{step + 1}: test {mse(net(x_test), y_test).item():.4f}")
         net.train()
 
-print(f"first losses {history[0]:.2f}, highest {max(history):.2f}, last {np.mean(history[-50:]):.4f}")
+print(
+    f"first losses {history[0]:.2f}, highest {max(history):.2f}, last {np.mean(history[-50:]):.4f}"
+)
 with torch.no_grad():
     print(f"test MSE {mse(net(x_test), y_test).item():.4f}")

@@ -31,7 +31,9 @@ def epoch_of(model, optimizer, x, y):
 def validate(model, x, y):
     model.eval()
     logits = model(x)
-    return nn.functional.cross_entropy(logits, y).item(), (logits.argmax(1) == y).float().mean().item()
+    return nn.functional.cross_entropy(logits, y).item(), (
+        logits.argmax(1) == y
+    ).float().mean().item()
 
 
 base = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 5))

@@ -53,7 +53,9 @@ for epoch in range(6):
         optimizer.step()
     net.eval()
     with torch.no_grad():
-        scores = {task: losses[task](net(x[test], task), y[test]).item() for task, y in tasks.items()}
+        scores = {
+            task: losses[task](net(x[test], task), y[test]).item() for task, y in tasks.items()
+        }
     print(f"epoch {epoch}:", ", ".join(f"{task} {value:.3f}" for task, value in scores.items()))
 
 with torch.no_grad():

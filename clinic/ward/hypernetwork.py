@@ -44,5 +44,7 @@ for step in range(1, 601):
     if step % 150 == 0:
         hyper.eval()
         with torch.no_grad():
-            print(f"{step}: train {loss.item():.4f} test {F.mse_loss(hyper(test[0], test[1]), test[2]).item():.4f}")
+            print(
+                f"{step}: train {loss.item():.4f} test {F.mse_loss(hyper(test[0], test[1]), test[2]).item():.4f}"
+            )
         hyper.train()

@@ -21,7 +21,9 @@ SOURCES = (argparse, collections, email.message, inspect, logging, pathlib, re, 
 def texts():
     for module in SOURCES:
         for _, value in sorted(vars(module).items()):
-            members = [vars(value)[key] for key in sorted(vars(value))] if inspect.isclass(value) else []
+            members = (
+                [vars(value)[key] for key in sorted(vars(value))] if inspect.isclass(value) else []
+            )
             for item in (value, *members):
                 if callable(item):
                     yield (inspect.getdoc(item) or "").lower()
@@ -40,7 +42,11 @@ frequency = torch.bincount(train[:, 3], minlength=len(index)).float() + 1
 unigram = -(frequency / frequency.sum()).log()[test[:, 3]].mean()
 
 model = nn.Sequential(
-    nn.Embedding(len(index), 32), nn.Flatten(), nn.Linear(96, 64), nn.Tanh(), nn.Linear(64, len(index))
+    nn.Embedding(len(index), 32),
+    nn.Flatten(),
+    nn.Linear(96, 64),
+    nn.Tanh(),
+    nn.Linear(64, len(index)),
 )
 with torch.no_grad():
     model[-1].bias.copy_((frequency / frequency.sum()).log())

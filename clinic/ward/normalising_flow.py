@@ -58,4 +58,6 @@ for step in range(500):
     schedule.step()
     if step % 100 == 99:
         with torch.no_grad():
-            print(f"step {step + 1}: train {nll.item():.3f} test {-flow.log_prob(test).mean().item():.3f}")
+            print(
+                f"step {step + 1}: train {nll.item():.3f} test {-flow.log_prob(test).mean().item():.3f}"
+            )

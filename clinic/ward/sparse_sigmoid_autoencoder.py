@@ -9,8 +9,12 @@ from sklearn.datasets import load_digits
 class AutoEncoder(nn.Module):
     def __init__(self, hidden=48, code=16):
         super().__init__()
-        self.encode = nn.Sequential(nn.Linear(64, hidden), nn.Tanh(), nn.Linear(hidden, code), nn.Tanh())
-        self.decode = nn.Sequential(nn.Linear(code, hidden), nn.Tanh(), nn.Linear(hidden, 64), nn.Sigmoid())
+        self.encode = nn.Sequential(
+            nn.Linear(64, hidden), nn.Tanh(), nn.Linear(hidden, code), nn.Tanh()
+        )
+        self.decode = nn.Sequential(
+            nn.Linear(code, hidden), nn.Tanh(), nn.Linear(hidden, 64), nn.Sigmoid()
+        )
 
     def forward(self, x):
         code = self.encode(x)

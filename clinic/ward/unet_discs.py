@@ -59,7 +59,9 @@ for epoch in range(8):
     model.train()
     for rows in torch.randperm(len(image)).split(24):
         logits = model(image[rows])
-        loss = dice_loss(logits, mask[rows]) + F.binary_cross_entropy_with_logits(logits, mask[rows])
+        loss = dice_loss(logits, mask[rows]) + F.binary_cross_entropy_with_logits(
+            logits, mask[rows]
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -67,4 +69,6 @@ for epoch in range(8):
     with torch.no_grad():
         logits = model(test_image)
         test_loss = dice_loss(logits, test_mask).item()
-    print(f"epoch {epoch}: train {loss.item():.3f} test dice loss {test_loss:.3f} iou {iou(logits, test_mask):.3f}")
+    print(
+        f"epoch {epoch}: train {loss.item():.3f} test dice loss {test_loss:.3f} iou {iou(logits, test_mask):.3f}"
+    )

@@ -1,3 +1,5 @@
+"""Watching the modes of layers while the trained model is evaluated."""
+
 from __future__ import annotations
 
 import weakref
@@ -70,13 +72,12 @@ class EvaluationMode(Probe):
         if is_on and rate > 0:
             frame = call_sites.outer_frame()
             owner = call_sites.innermost_module(frame)
-            is_layer = owner is None or isinstance(owner, _DropoutNd)  # nn.Dropout(p)(x), too
             self._drops.append(
                 Drop(
                     *call_sites.site_of(frame),
                     rate=float(rate),
                     owner=weakref.ref(owner) if owner is not None else None,
-                    is_on_by_mode=None if is_layer else owner.training,
+                    is_on_by_mode=mode_of(owner),
                 )
             )
 
@@ -167,6 +168,11 @@ def depends_on_mode(layer: nn.Module) -> bool:
     if isinstance(layer, nn.RNNBase):
         return layer.dropout > 0 and layer.num_layers > 1
     return isinstance(layer, nn.MultiheadAttention) and layer.dropout > 0
+
+
+def mode_of(owner: nn.Module | None) -> bool | None:
+    """A module's own mode; ``None`` where the model's counts, as for ``nn.Dropout(p)(x)``."""
+    return None if owner is None or isinstance(owner, _DropoutNd) else owner.training
 
 
 def is_known(drop: Drop, layers: Sequence[tuple[str, nn.Module]]) -> bool:
