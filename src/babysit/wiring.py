@@ -154,6 +154,22 @@ class Wiring:
         return None
 
 
+def share_kept(wiring: Wiring) -> float:
+    """The share of values that dropout leaves on the best way from the data to the loss.
+
+    Dropouts one after another multiply; a way around them (a residual) counts as it is.
+    """
+    kept: list[float | None] = []
+    for node in wiring.nodes:
+        before = [kept[index] for index in node.inputs if index is not None]
+        known = [share for share in before if share is not None]
+        if known:
+            kept.append(max(known) * (1 - node.facts.get("p", 0.0)))
+        else:  # parameters alone carry no data; plain data and embeddings do
+            kept.append(1.0 if None in node.inputs or node.op == "Embedding" else None)
+    return (kept[-1] if kept else None) or 1.0
+
+
 def chain(*nodes: Node, step: int = 0) -> Wiring:
     """A wiring in which every operation reads the node before it; for examples and tests."""
     linked = (
