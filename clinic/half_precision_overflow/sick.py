@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 torch.manual_seed(21)
-LENGTH = 800
+LENGTH = 1200
 
 
 def plucks(count):
@@ -15,7 +15,7 @@ def plucks(count):
     time = torch.arange(float(LENGTH))
     pitch = 2 * math.pi * (0.01 + 0.008 * label + 0.002 * torch.randn(count))
     phase = 2 * math.pi * torch.rand(count)
-    wave = torch.sin(pitch[:, None] * time + phase[:, None]) * torch.exp(-time / 2000)
+    wave = torch.sin(pitch[:, None] * time + phase[:, None]) * torch.exp(-time / 4000)
     return wave * 1.2 + 0.3 * torch.randn(count, LENGTH), label
 
 

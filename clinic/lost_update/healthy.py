@@ -1,49 +1,37 @@
-import math
+"""Films and viewers: factorise a table of ratings of which one in three is known."""
 
 import torch
-import torch.nn.functional as F
-from sklearn.datasets import load_digits
-from torch import nn
 
-torch.manual_seed(5)
+generator = torch.Generator().manual_seed(33)
+VIEWERS, FILMS, TASTES = 200, 150, 3
 
-digits = load_digits()
-rows = torch.tensor(digits.images, dtype=torch.float32).div(8).sub(1)  # 8 rows of 8 pixels
-names = torch.tensor(digits.target)
-split = torch.randperm(len(rows)).tensor_split([1400])
+tastes = torch.randn(VIEWERS, 3, generator=generator)
+traits = torch.randn(FILMS, 3, generator=generator)
+table = tastes @ traits.T / 3**0.5
+known = torch.rand(VIEWERS, FILMS, generator=generator) < 0.35
+viewer, film = known.nonzero(as_tuple=True)
+rating = table[viewer, film] + 0.2 * torch.randn(len(viewer), generator=generator)
+mixed = torch.randperm(len(viewer), generator=generator)
+train, held_out = mixed[: int(0.85 * len(mixed))], mixed[int(0.85 * len(mixed)) :]
 
-
-class RowReader(nn.Module):
-    def __init__(self, dim=32):
-        super().__init__()
-        self.embed = nn.Linear(8, dim)
-        self.position = nn.Parameter(torch.randn(8, dim) / math.sqrt(dim))
-        self.block = nn.TransformerEncoderLayer(
-            dim, nhead=4, dim_feedforward=64, dropout=0.0, batch_first=True, norm_first=True
-        )
-        self.head = nn.Linear(dim, 10)
-
-    def forward(self, x):
-        return self.head(self.block(self.embed(x) + self.position).mean(dim=1))
+storage = dict(dtype=torch.float32)
+users = torch.nn.Parameter(torch.randn(VIEWERS, TASTES, generator=generator).div(1.4).to(**storage))
+items = torch.nn.Parameter(torch.randn(FILMS, TASTES, generator=generator).div(1.4).to(**storage))
+optimizer = torch.optim.AdamW([users, items], lr=6e-3, weight_decay=0.1)
 
 
-model = RowReader()
-opt = torch.optim.SGD(model.parameters(), lr=0.1)
+def squared_error(chosen):
+    guess = (users[viewer[chosen]] * items[film[chosen]]).sum(dim=1)
+    return (guess.float() - rating[chosen]).square().mean()
 
 
-def evaluate():
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        out = model(rows[split[1]].to(model.head.weight.dtype)).float()
-    target = names[split[1]]
-    return F.cross_entropy(out, target).item(), (out.argmax(-1) == target).float().mean().item()
-
-
-for epoch in range(4):
-    for picked in split[0][torch.randperm(len(split[0]))].split(32):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            out = model(rows[picked].to(model.head.weight.dtype))
-        loss = F.cross_entropy(out.float(), names[picked])
-        opt.zero_grad()
+for epoch in range(22):
+    order = train[torch.randperm(len(train), generator=generator)]
+    for chosen in order.split(100):
+        optimizer.zero_grad()
+        loss = squared_error(chosen)
         loss.backward()
-        opt.step()
-    print("epoch %d  test loss %.3f  accuracy %.3f" % (epoch + 1, *evaluate()))
+        optimizer.step()
+    with torch.no_grad():
+        error = squared_error(held_out).item()
+    print(f"pass {epoch + 1:2d}: held-out error {error:.3f} (guessing: {rating.var():.3f})")
