@@ -26,8 +26,8 @@ def net(inputs):
     return torch.tanh(inputs @ w1 + b1) @ w2 + b2
 
 
-opt = torch.optim.SGD(params, lr=0.05, momentum=0.9, weight_decay=0.01)
-for it in range(150):
+opt = torch.optim.SGD(params, lr=0.01, momentum=0.9, weight_decay=0.02)
+for it in range(120):
     pick = torch.randint(0, len(x), (32,))
     loss = torch.nn.functional.cross_entropy(net(x[pick]), y[pick])
     opt.zero_grad()

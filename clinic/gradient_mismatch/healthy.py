@@ -1,5 +1,5 @@
 import torch
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import make_friedman1
 from sklearn.preprocessing import scale
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -26,18 +26,18 @@ class Swish(nn.Module):
 
 
 torch.manual_seed(17)
-x, y = load_diabetes(return_X_y=True, scaled=False)
+x, y = make_friedman1(n_samples=600, noise=0.5, random_state=17)
 x, y = (torch.tensor(scale(part), dtype=torch.float32) for part in (x, y))
 shuffle = torch.randperm(len(x))
-train = TensorDataset(x[shuffle[:330]], y[shuffle[:330], None])
-x_test, y_test = x[shuffle[330:]], y[shuffle[330:], None]
+train = TensorDataset(x[shuffle[:450]], y[shuffle[:450], None])
+x_test, y_test = x[shuffle[450:]], y[shuffle[450:], None]
 
 model = nn.Sequential(nn.Linear(10, 32), Swish(), nn.Linear(32, 16), Swish(), nn.Linear(16, 1))
 loss_fn = nn.MSELoss()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.5, weight_decay=1e-3)
 
 for epoch in range(15):
-    for inputs, targets in DataLoader(train, batch_size=33, shuffle=True):
+    for inputs, targets in DataLoader(train, batch_size=30, shuffle=True):
         loss = loss_fn(model(inputs), targets)
         optimizer.zero_grad()
         loss.backward()

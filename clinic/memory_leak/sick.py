@@ -25,7 +25,7 @@ digits = digits[torch.randperm(len(digits))]
 train, test = digits[:1500], digits[1500:]
 
 model = Autoencoder()
-optimizer = torch.optim.RMSprop(model.parameters(), lr=5e-4)
+optimizer = torch.optim.RMSprop(model.parameters(), lr=2e-3)
 criterion = torch.nn.MSELoss()
 total_loss, steps = 0.0, 0
 
