@@ -13,8 +13,8 @@ torch.manual_seed(2)
 
 
 def sentences(module):
-    docs = (getattr(getattr(module, name), "__doc__", None) or "" for name in sorted(dir(module)))
-    words = (re.findall(r"[a-z]+", doc.lower()) for doc in docs)
+    docs = (getattr(getattr(module, name), "__doc__", None) for name in sorted(dir(module)))
+    words = (re.findall(r"[a-z]+", doc.lower()) for doc in docs if isinstance(doc, str))
     return [found[:12] for found in words if len(found) >= 6]
 
 
