@@ -17,7 +17,7 @@ train, held_out = mixed[: int(0.85 * len(mixed))], mixed[int(0.85 * len(mixed)) 
 storage = dict(dtype=torch.float32)
 users = torch.nn.Parameter(torch.randn(VIEWERS, TASTES, generator=generator).div(1.4).to(**storage))
 items = torch.nn.Parameter(torch.randn(FILMS, TASTES, generator=generator).div(1.4).to(**storage))
-optimizer = torch.optim.AdamW([users, items], lr=6e-3, weight_decay=0.1)
+optimizer = torch.optim.AdamW([users, items], lr=3e-3, weight_decay=0.1)
 
 
 def squared_error(chosen):
@@ -25,7 +25,7 @@ def squared_error(chosen):
     return (guess.float() - rating[chosen]).square().mean()
 
 
-for epoch in range(22):
+for epoch in range(36):
     order = train[torch.randperm(len(train), generator=generator)]
     for chosen in order.split(100):
         optimizer.zero_grad()
@@ -34,4 +34,5 @@ for epoch in range(22):
         optimizer.step()
     with torch.no_grad():
         error = squared_error(held_out).item()
-    print(f"pass {epoch + 1:2d}: held-out error {error:.3f} (guessing: {rating.var():.3f})")
+    if epoch % 6 == 5:
+        print(f"pass {epoch + 1:2d}: held-out error {error:.3f} (guessing: {rating.var():.3f})")

@@ -119,7 +119,7 @@ SIGNALS: Final[dict[str, Signal]] = {
         absent="no operation with a limited domain was seen in the graph",
     ),
     "half-peak": Signal(
-        meaning="largest size of a value that a float16 operation reads or makes; inf beyond 65504",
+        meaning="largest value that an operation made in float16; inf beyond 65504 and for NaN",
         absent="nothing was computed in float16",
     ),
     "half-share": Signal(
