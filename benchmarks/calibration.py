@@ -1,4 +1,5 @@
-"""Measures every threshold of every rule on the clinic and the ward; writes calibration.json.
+"""Measures every threshold of every rule on the clinic and the ward; writes
+clinic/calibration.json.
 
 What a rule compares with a threshold is recorded while it judges, so that its page can show how
 far healthy trainings stay from the limit, and how far beyond it the sick ones lie.
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,10 +18,10 @@ from rich.progress import track
 from babysit import catalogue
 from babysit.rule import Rule
 from babysit.session import Verdict
-from benchmarks.cases import SICK, TWINS, WARD, Case
+from benchmarks.cases import CLINIC, SICK, TWINS, WARD, Case
 from benchmarks.trials import run_all
 
-FILE: Final = Path(__file__).parent / "calibration.json"
+FILE: Final = CLINIC / "calibration.json"
 Compared = dict[str, dict[str, list[float]]]
 
 
