@@ -47,6 +47,10 @@ class ProbeBench:
     def is_sampled(self) -> bool:
         return self._lens.is_armed
 
+    @property
+    def is_anomaly_mode_on(self) -> bool:
+        return self._lens.is_users_anomaly_on()
+
     def watch(self, owner: Any, name: str, after: After) -> None:
         self._replace(owner, name, after)
 
