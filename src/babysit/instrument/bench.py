@@ -98,6 +98,10 @@ class ProbeBench:
         for one in self._wanting("finish"):
             self._faults.guard(one.finish)
 
+    def on_fork(self) -> None:
+        for one in self._wanting("on_fork"):
+            self._faults.guard(one.on_fork)
+
     def take(self) -> tuple[Notes, dict[str, Any]]:
         """What was noted since the last time: values by signal and place, and facts."""
         notes, facts = self._notes, self._facts

@@ -80,6 +80,9 @@ class Probe:
     def finish(self) -> None:
         """The program has ended; the last chance to report."""
 
+    def on_fork(self) -> None:
+        """This is a forked child of the script: nothing may be recorded or written here."""
+
     # -- for probes ----------------------------------------------------------------------
 
     def watch(self, owner: Any, name: str, after: After) -> None:

@@ -140,6 +140,7 @@ class Watcher:
         """In a forked child: be inert, and leave the parent's record alone."""
         self.active = False
         self.emitter.close()
+        self.bench.on_fork()
 
     def _finish(self) -> None:
         self._close_hand_step()
