@@ -15,5 +15,5 @@ class Debugging(Probe):
         """Note what is on. Nothing is noted, and next to nothing spent, when both are off."""
         if self.is_anomaly_mode_on:
             self.note("anomaly-mode", 1.0)
-        if torch.autograd._profiler_enabled():
+        if torch._C._autograd._profiler_enabled():
             self.note("profiler", 1.0)

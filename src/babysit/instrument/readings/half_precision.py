@@ -40,8 +40,8 @@ class HalfPrecision(Reading):
             sources = [dtypes[i] for i in node.inputs if i is not None]
             if torch.float16 not in (dtypes[index], *sources) or node.op == PARAMETER:
                 continue
-            for name, position in _KEPT.items():
-                position = position - (node.op == "Mm" and name == "mat2")
+            for name, usual in _KEPT.items():
+                position = usual - (name == "mat2" and node.op in ("Mm", "Bmm"))
                 carries = position < 0 or node.inputs[position : position + 1] not in ((), (None,))
                 saved = xray.saved(index, name) if carries else None
                 if saved is None or saved.dtype != torch.float16 or not saved.numel():

@@ -64,7 +64,9 @@ class GradientMismatch(Rule):
                 confidence=0.95,
                 message=f"the backward of `{function}` is wrong: its gradient differs from the "
                 f"numerical one by {percent(error)}",
-                where=Place(**places[function]) if function in places else self._call(run, function),
+                where=Place(**places[function])
+                if function in places
+                else self._call(run, function),
                 evidence=(
                     Evidence(signal="gradient-error", value=error, limit=self.max_error),
                 ),

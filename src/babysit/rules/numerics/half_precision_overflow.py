@@ -94,7 +94,9 @@ class HalfPrecisionOverflow(Rule):
             f"of {number(peak)}, and float16 ends at 65,504"
         )  # fmt: skip
         skipped = run.series("skipped-steps")
-        text = f"; the GradScaler skipped {count(int(skipped.last), 'step')}" if len(skipped) else ""
+        text = (
+            f"; the GradScaler skipped {count(int(skipped.last), 'step')}" if len(skipped) else ""
+        )
         return self._finding(
             f"values in float16{layer} reach a size {size}{text}",
             Evidence(signal="half-peak", value=number(peak), limit=LARGEST, steps=tuple(steps[:3])),

@@ -41,8 +41,8 @@ class LostUpdate(Rule):
     max_share = threshold(
         default=0.5,
         unit="share of elements",
-        why="the sick clinic loses 0.7 and ends 5 times worse; the same at ten times the rate loses "
-        "0.3 and ends as float32 does",
+        why="the sick clinic loses 0.7 and ends 5 times worse; the same at ten times the rate "
+        "loses 0.3 and ends as float32 does",
     )
     min_samples = threshold(
         default=5, unit="samples", why="the first update after a warm-up may be tiny by design"

@@ -57,15 +57,17 @@ class NonFiniteInput(Rule):
             return
         first = min(step for step, _ in found.values())
         label = min(found, key=lambda one: found[one][0])
-        if is_infinite_weight(run, label, first):
+        if is_infinite_weight(run, first):
             return
         node = run.labelled(label)
         layer = node.layer if node is not None else None
         role = "the targets of the loss hold" if is_loss(label) else (
             f"the data that enters `{layer}` holds" if layer else "the data of the model holds"
         )  # fmt: skip
-        where = run.source("backward") if is_loss(label) else node and node.place
-        if layer and not is_loss(label):
+        where = node.place if node is not None else None
+        if is_loss(label):
+            where = run.source("backward")
+        elif layer:
             where = run.layer_place(layer)
         yield Finding(
             severity=self.severity,
@@ -88,6 +90,6 @@ def is_loss(label: str) -> bool:
     return any(name in label for name in LOSSES)
 
 
-def is_infinite_weight(run: Training, label: str, step: int) -> bool:
+def is_infinite_weight(run: Training, step: int) -> bool:
     """Whether a frozen model before it made them: its own weights are the cause."""
     return any(series.at(step) for series in run.places("non-finite-weights").values())

@@ -96,4 +96,3 @@ class UnsafeOperation(Rule):
         if label.startswith("Log ") and "Rsub" in made_by:
             return STEP_BELOW_ONE
         return domain.edge
-

@@ -46,7 +46,9 @@ class DataLoadingBound(Rule):
         unit="seconds per step",
         why="collating 64 small examples takes 0.3 to 2 ms on a busy machine",
     )
-    min_steps = threshold(default=40, unit="steps", why="workers and caches need some steps to warm")
+    min_steps = threshold(
+        default=40, unit="steps", why="workers and caches need some steps to warm"
+    )
     min_total = threshold(
         default=0.3, unit="seconds waited in all", why="less is not worth a thought"
     )
