@@ -148,6 +148,15 @@ class Training:
         )
         return Place(**{**known, "layer": layer, "op": op})
 
+    def labelled(self, label: str) -> Node | None:
+        """The operation with this label (:attr:`Wiring.labels`), with its line if any has it."""
+        found = [
+            wiring.nodes[wiring.labels.index(label)]
+            for wiring in self.wirings
+            if label in wiring.labels
+        ]
+        return next((node for node in found if node.line), found[0] if found else None)
+
     def apply(self, event: Event) -> None:
         kind, step = event["event"], event.get("step", 0)
         if kind in ("step", "sample"):

@@ -136,6 +136,79 @@ SIGNALS: Final[dict[str, Signal]] = {
         meaning="share of a sampled batch that the training classified rightly",
         absent="no classification loss was seen",
     ),
+    "non-finite-share": Signal(
+        meaning="share of NaN or Inf in the plain data that an operation of the graph reads",
+        absent="no graph was read, or its data was finite",
+    ),
+    "non-finite-weights": Signal(
+        meaning="share of NaN or Inf in a parameter or running statistic, where there is any",
+        absent="every parameter that was read was finite",
+    ),
+    "closest-operand": Signal(
+        meaning="operand of a log, exp, root, division … that came closest to where it is "
+        "undefined or overflows",
+        absent="no operation with a limited domain was seen in the graph",
+    ),
+    "half-peak": Signal(
+        meaning="largest value that an operation made in float16; inf beyond 65504 and for NaN",
+        absent="nothing was computed in float16",
+    ),
+    "half-share": Signal(
+        meaning="share of the graph's operations computed in float16 or bfloat16",
+        absent="the graph of no step could be read",
+    ),
+    "loss-scale": Signal(
+        meaning="scale of an enabled GradScaler, on sampled steps and after skipped ones",
+        absent="no GradScaler was seen",
+    ),
+    "scaled-steps": Signal(
+        meaning="steps that an enabled GradScaler was asked to take, so far",
+        absent="no GradScaler was seen",
+    ),
+    "skipped-steps": Signal(
+        meaning="steps that the GradScaler skipped because of Inf or NaN gradients, so far",
+        absent="no GradScaler was seen, or it never skipped a step",
+    ),
+    "skipped-in-a-row": Signal(
+        meaning="steps skipped by the GradScaler one after another, up to now",
+        absent="no GradScaler was seen, or it never skipped a step",
+    ),
+    "lost-share": Signal(
+        meaning="share of a half-precision parameter's elements with a considerable gradient that "
+        "an update left unchanged",
+        absent="no parameter is trained in half precision",
+    ),
+    "gradient-error": Signal(
+        meaning="relative difference between a custom function's gradient and the numerical one",
+        absent="needs a checkup",
+    ),
+    "kept-graphs": Signal(
+        meaning="graphs of earlier sampled steps that are still alive",
+        absent="the graph of no step could be read",
+    ),
+    "kept-graph-age": Signal(
+        meaning="age in steps of the oldest graph of a sampled step that is still alive",
+        absent="no graph outlived its step",
+    ),
+    "resident-megabytes": Signal(
+        meaning="memory of the process, on sampled steps", absent="not known on this system"
+    ),
+    "anomaly-mode": Signal(
+        meaning="1 at backwards that the script runs under autograd's anomaly detection",
+        absent="anomaly detection was off",
+    ),
+    "profiler": Signal(
+        meaning="1 at backwards that the script runs under an autograd profiler",
+        absent="no profiler was on",
+    ),
+    "rank-difference": Signal(
+        meaning="largest relative difference of replicated weights between ranks",
+        absent="no replicated weights of several ranks were seen",
+    ),
+    "rank-batches-equal": Signal(
+        meaning="1 when all ranks trained on the same batch, else 0",
+        absent="no batches of several ranks were seen",
+    ),
     "eval-loss": Signal(
         meaning="mean loss of an evaluation, per evaluation", absent="no evaluation was seen"
     ),

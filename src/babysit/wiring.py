@@ -101,6 +101,16 @@ class Wiring:
         wanted = frozenset(ops)
         return (index for index, node in enumerate(self.nodes) if node.op in wanted)
 
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """A name for every node that is the same from step to step: ``Log 0``, ``Log 1`` …"""
+        counts: dict[str, int] = {}
+        found = []
+        for node in self.nodes:
+            found.append(f"{node.op} {counts.get(node.op, 0)}")
+            counts[node.op] = counts.get(node.op, 0) + 1
+        return tuple(found)
+
     def source(self, index: int | None, *, through: frozenset[str] = RESHAPES) -> int | None:
         """The node that produced a value, looking back through operations of one operand."""
         while index is not None and self.nodes[index].op in through:
