@@ -24,6 +24,19 @@ SAME_ORDER: Final = frozenset(
     "View UnsafeView ReshapeAlias Reshape Squeeze Unsqueeze Clone ToCopy Alias Contiguous "
     "Flatten Unflatten ViewAs".split()
 )
+LOGARITHMS: Final = frozenset({"LogSoftmax", "Log", "Log2", "Log10", "Logsumexp", "LogSigmoid",
+                        "LogSigmoidForward", "Logaddexp", "Logcumsumexp", "Softplus",
+                        "Logit", "LogNormal", "Log1P"})  # fmt: skip
+# What follows when outputs and loss do not fit each other.
+AFTERMATH: Final = (
+    "loss-diverging", "loss-not-decreasing", "loss-oscillating", "learning-rate-too-high",
+    "learning-rate-too-low", "non-finite-loss", "non-finite-gradient", "exploding-gradients",
+    "vanishing-gradients", "gradient-spikes", "unexpected-initial-loss", "overfitting",
+    "underfitting", "early-stopping-missed", "learning-rate-decay-due", "dead-relu",
+    "saturated-activations", "collapsed-outputs", "constant-loss", "unsafe-operation",
+    "weights-not-updating", "update-ratio-imbalanced", "cannot-overfit-small-batch",
+    "training-too-short", "clipping-too-tight", "optimizer-unsuited",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +93,11 @@ def comparison(wiring: Wiring, index: int) -> tuple[str, int] | None:
     if node.op in ("Pow", "Abs", "LinalgVectorNorm", "Mul"):
         difference = wiring.source(node.inputs[0], through=SAME_ORDER) if node.inputs else None
         squares = node.op != "Mul" or set(node.inputs) == {node.inputs[0]}
-        if difference is not None and squares and len(node.inputs) == (2 if node.op == "Mul" else 1):
+        if (
+            difference is not None
+            and squares
+            and len(node.inputs) == (2 if node.op == "Mul" else 1)
+        ):
             predicted = compared_with_data(wiring, difference)
             return (node.op, predicted) if predicted is not None else None
     if node.op == "Mul" and None in node.inputs and len(node.inputs) == 2:
@@ -100,6 +117,20 @@ def compared_with_data(wiring: Wiring, index: int) -> int | None:
     behind = wiring.source(sources[0])
     is_parameter = behind is not None and wiring.nodes[behind].op == PARAMETER
     return None if is_parameter else sources[0]
+
+
+def layer_behind(wiring: Wiring, index: int | None, *, through: frozenset[str]) -> int | None:
+    """The layer with a weight of its own that produced a value, a bias added or not."""
+    index = wiring.source(index, through=through)
+    if index is not None and wiring.nodes[index].op == "Add":
+        data = [s for s in wiring.nodes[index].inputs if s is not None]
+        data = [source for source in data if wiring.weight(source) is None]
+        if len(data) == 1:
+            index = wiring.source(data[0], through=through)
+    if index is None or wiring.nodes[index].op not in LINEARS:
+        return None
+    has_weight = any(wiring.weight(source) is not None for source in wiring.nodes[index].inputs)
+    return index if has_weight else None
 
 
 def is_log_probability(wiring: Wiring, index: int) -> bool:
@@ -134,3 +165,18 @@ def is_output(wiring: Wiring, index: int) -> bool:
                 return False
             waiting.append(user)
     return True
+
+
+def has_logarithm(wiring: Wiring, index: int) -> bool:
+    """Whether a logarithm was taken between the last layer and here."""
+    waiting, seen = [index], set()
+    while waiting:
+        at = waiting.pop()
+        node = wiring.nodes[at]
+        if at in seen or node.op in LINEARS:
+            continue
+        if node.op in LOGARITHMS:
+            return True
+        seen.add(at)
+        waiting += [source for source in node.inputs if source is not None]
+    return False

@@ -174,7 +174,7 @@ def describe(prediction: Tensor, target: Tensor, kind: str) -> dict[str, float]:
         is_hot = is_binary & ((rows == 0) | (rows == 1)).all()
         names += ["target-one-hot", "target-many-hot"]
         parts += [is_hot & (sums == 1).all(), is_hot & (sums > 1).any()]
-    if kind in NLLS and prediction.dim() == 2:
+    if kind in NLLS and prediction.dim() >= 2:
         totals = prediction.detach()[:MAX_ROWS].float().exp().sum(dim=1)
         names.append("probability-error")
         parts.append((totals - 1).abs().mean())
