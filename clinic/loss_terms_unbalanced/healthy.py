@@ -31,7 +31,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 for epoch in range(12):
     for rows in train[torch.randperm(1400)].split(50):
         redrawn, scores = model(pixels[rows])
-        picture_loss = F.mse_loss(redrawn, pixels[rows])
+        picture_loss = 10 * F.mse_loss(redrawn, pixels[rows])
         name_loss = F.cross_entropy(scores, names[rows])
         loss = picture_loss + name_loss
         optimizer.zero_grad()

@@ -180,3 +180,70 @@ def has_logarithm(wiring: Wiring, index: int) -> bool:
         seen.add(at)
         waiting += [source for source in node.inputs if source is not None]
     return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """A summand of the root, as one number.
+
+    Args:
+        chain: its node and, towards the root, those that only multiply it; with each the
+            factor that is still to be applied.
+        criteria: the comparisons with data in it.
+    """
+
+    chain: tuple[tuple[int, float], ...]
+    criteria: tuple[Criterion, ...]
+
+    @property
+    def weight(self) -> float:
+        """The explicit coefficient of the term."""
+        return self.chain[0][1]
+
+
+def terms(wiring: Wiring) -> list[Term]:
+    """The summands of a loss that is a sum of single numbers; nothing if it is not a sum."""
+    waiting: list[tuple[int, float, tuple[tuple[int, float], ...]]] = []
+    if wiring.nodes:
+        waiting.append((len(wiring.nodes) - 1, 1.0, ()))
+    compared, found = criteria(wiring), []
+    while waiting:
+        index, factor, chain = waiting.pop()
+        node = wiring.nodes[index]
+        inputs = [source for source in node.inputs if source is not None]
+        chain = ((index, factor), *chain)
+        known = node.facts.get("factor")
+        if node.op in ("Add", "Sub") and len(inputs) == 2 and node.shape == ():
+            waiting += [(source, factor, ()) for source in inputs]
+        elif len(inputs) == 1 and node.op in ("Add", "Sub", "Clone", "ToCopy"):
+            waiting.append((inputs[0], factor, chain))
+        elif len(inputs) == 1 and node.op in ("Mul", "Div", "Neg") and node.shape == ():
+            known = -1.0 if node.op == "Neg" else known
+            if known is None:
+                found.append((index, chain))
+            elif wiring.nodes[inputs[0]].shape == ():
+                waiting.append((inputs[0], factor * known, chain))
+            else:
+                found.append((index, chain))
+        else:
+            found.append((index, chain))
+    if len(found) < 2:
+        return []
+    made = []
+    for index, chain in found:
+        inside = ancestors(wiring, index)
+        own = tuple(criterion for criterion in compared if criterion.index in inside)
+        made.append(Term(chain=chain, criteria=own))
+    return made
+
+
+def ancestors(wiring: Wiring, index: int) -> set[int]:
+    """The nodes of a term down to its comparisons with data."""
+    waiting, seen = [index], set()
+    while waiting:
+        at = waiting.pop()
+        if at not in seen:
+            seen.add(at)
+            if at == index or wiring.nodes[at].op in PASSING:
+                waiting += [source for source in wiring.nodes[at].inputs if source is not None]
+    return seen

@@ -119,9 +119,14 @@ def result_of(xray: Xray, index: int) -> Tensor | None:
     source = xray.wiring.source(index, through=SAME_ORDER)
     if source is None:
         return None
-    node = xray.wiring.nodes[source]
-    if node.op in BOUNDED:
+    if xray.wiring.nodes[source].op in BOUNDED:
         return xray.saved(source, "result")
+    return recomputed(xray, source)
+
+
+def recomputed(xray: Xray, source: int) -> Tensor | None:
+    """The result of a linear layer from what it saved; its module is not run."""
+    node = xray.wiring.nodes[source]
     if node.op != "Addmm" or len(node.inputs) != 3 or node.shape[0] > MAX_ELEMENTS:
         return None
     data, weight, bias = xray.saved(source, "mat1"), xray.saved(source, "mat2"), node.inputs[0]

@@ -100,9 +100,9 @@ class DropoutMisplaced(Rule):
             dropped = [wiring.source(wiring.operand(index)) for index in products[1:]]
             found = [i for i in dropped if i is not None and wiring.nodes[i].op == DROPOUT]
             is_recurrent = len(products) >= self.min_time_steps and len(set(found)) > 2
-            if is_recurrent and len(found) >= len(products) - 2:
-                if self._feeds_back(wiring, found[-1], set(products)):
-                    yield "recurrence", found[-1]
+            is_always = is_recurrent and len(found) >= len(products) - 2
+            if is_always and self._feeds_back(wiring, found[-1], set(products)):
+                yield "recurrence", found[-1]
 
     def _feeds_back(self, wiring: Wiring, index: int, products: set[int]) -> bool:
         """Whether a dropout's input was made by the same weight, with another product added."""

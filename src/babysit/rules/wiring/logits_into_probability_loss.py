@@ -93,7 +93,7 @@ class LogitsIntoProbabilityLoss(Rule):
                     is_softmax = wiring.softmax(source) is not None
                     what = "probabilities without the logarithm" if is_softmax else "raw scores"
                     yield (
-                        f"the loss `nll_loss` expects log-probabilities, but the output of `{layer}` is "
+                        f"the loss `nll_loss` expects log-probabilities, but `{layer}` gives "
                         f"{what}: exp(output) should sum to 1 per row and is off by {error:.2g}",
                         node.place, Evidence(signal="probability-error", value=error,
                                              limit=self.min_error), LOG_SOFTMAX,

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from babysit.criteria import AFTERMATH, NLLS, Criterion, criteria
+from babysit.criteria import AFTERMATH, NLLS, Criterion, criteria, layer_behind
 from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.measures import median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import shape
-from babysit.wiring import LossCall, Node, Wiring, chain
+from babysit.wiring import RESHAPES, LossCall, Node, Wiring, chain
 
 PAIRWISE = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
 
@@ -78,12 +78,15 @@ class OutputUnitsMismatch(Rule):
                 yield self._finding(message, place, "a unit for each", wiring.step, is_crash)
             elif unused:
                 node = wiring.nodes[unused[0].prediction]
+                last = layer_behind(wiring, unused[0].prediction, through=RESHAPES | {"LogSoftmax"})
+                layer = wiring.nodes[last].layer if last is not None else node.layer
                 seen = int(run.series("classes-seen", unused[0].place).last)
                 labels = int(run.series("labels-seen", unused[0].place).last)
                 yield self._finding(
-                    f"`{node.layer or 'the model'}` ends in {node.shape[1]} outputs, but "
+                    f"`{layer or 'the model'}` ends in {node.shape[1]} outputs, but "
                     f"{labels:,} labels named only {seen} classes",
-                    node.place, f"{seen} outputs", wiring.step, False,
+                    run.layer_place(layer) if layer else node.place,
+                    f"{seen} outputs", wiring.step, False,
                 )  # fmt: skip
             else:
                 continue
@@ -110,7 +113,9 @@ class OutputUnitsMismatch(Rule):
             message="the last layer: " + message if message.startswith("`") else message,
             where=place,
             first_step=step,
-            evidence=(Evidence(signal="classes-seen", value=message.split(", ")[-1], limit=limit),),
+            evidence=(
+                Evidence(signal="classes-seen", value=message.rpartition(", ")[2], limit=limit),
+            ),
             remedies=(
                 Remedy(
                     name="match-units",
