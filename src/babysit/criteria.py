@@ -27,6 +27,7 @@ SAME_ORDER: Final = frozenset(
 LOGARITHMS: Final = frozenset({"LogSoftmax", "Log", "Log2", "Log10", "Logsumexp", "LogSigmoid",
                         "LogSigmoidForward", "Logaddexp", "Logcumsumexp", "Softplus",
                         "Logit", "LogNormal", "Log1P"})  # fmt: skip
+UNREAD: Final = "neither the autograd graph of a step nor a call of a loss could be read"
 # What follows when outputs and loss do not fit each other.
 AFTERMATH: Final = (
     "loss-diverging", "loss-not-decreasing", "loss-oscillating", "learning-rate-too-high",

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from babysit.criteria import AFTERMATH, BINARY, criteria
-from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.criteria import AFTERMATH, BINARY, UNREAD, criteria
+from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number
@@ -34,7 +34,7 @@ class LabelsOutOfRange(Rule):
 
     since = "0.1"
     severity = "error"
-    needs = ("wiring",)
+    needs = ()  # a call that raised leaves no graph
     remedies = ("renumber-labels",)
     explains = (*AFTERMATH, "class-imbalance", "imbalanced-output-bias", "unnormalised-targets")
     slack = threshold(
@@ -57,6 +57,8 @@ class LabelsOutOfRange(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """A call that raised, or targets of a binary loss that are no probabilities."""
+        if not run.wirings:
+            yield Unexamined(reason=UNREAD)
         for wiring in run.wirings:
             for message, where, seen, limit, cure in (*refused(wiring), *self._beyond(run, wiring)):
                 yield Finding(

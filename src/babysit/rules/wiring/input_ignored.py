@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from babysit.criteria import AFTERMATH
-from babysit.findings import Evidence, Finding, Remedy
+from babysit.findings import Evidence, Finding, Remedy, Unexamined
 from babysit.measures import median
-from babysit.rule import Conclusions, Rule, Unexamined, healthy, sick, threshold
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number
 

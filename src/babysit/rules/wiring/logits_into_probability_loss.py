@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from babysit.criteria import AFTERMATH, NLLS, criteria, has_logarithm, layer_behind
-from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.criteria import AFTERMATH, NLLS, UNREAD, criteria, has_logarithm, layer_behind
+from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
 from babysit.measures import median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -52,7 +52,7 @@ class LogitsIntoProbabilityLoss(Rule):
 
     since = "0.1"
     severity = "error"
-    needs = ("wiring",)
+    needs = ()  # a call that raised leaves no graph
     remedies = ("use-logits-loss",)
     explains = (*AFTERMATH, "unnormalised-inputs")
     min_error = threshold(
@@ -72,6 +72,8 @@ class LogitsIntoProbabilityLoss(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """The first of: a refused call, scores in nll_loss, in BCELoss, in kl_div."""
+        if not run.wirings:
+            yield Unexamined(reason=UNREAD)
         for wiring in run.wirings:
             found = next(iter((*refused(wiring), *self._graph(run, wiring))), None)
             if found is not None:

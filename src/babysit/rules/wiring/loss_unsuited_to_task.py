@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from babysit.criteria import AFTERMATH, BINARY, NLLS, SOFT, Criterion, criteria
-from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.criteria import AFTERMATH, BINARY, NLLS, SOFT, UNREAD, Criterion, criteria, terms
+from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
 from babysit.measures import always
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -42,9 +42,9 @@ class LossUnsuitedToTask(Rule):
 
     since = "0.1"
     severity = "warning"
-    needs = ("wiring",)
+    needs = ()  # a call that raised leaves no graph
     remedies = ("change-loss",)
-    explains = (*AFTERMATH, "class-imbalance", "unnormalised-targets", "labels-out-of-range",
+    explains = (*AFTERMATH, "class-imbalance", "unnormalised-targets", "labels-out-of-range", "output-units-mismatch",
                 "output-activation-unsuited")  # fmt: skip
     min_batches = threshold(
         default=3, unit="sampled batches",
@@ -69,6 +69,8 @@ class LossUnsuitedToTask(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """The first loss that is unsuited."""
+        if not run.wirings:
+            yield Unexamined(reason=UNREAD)
         for wiring in run.wirings:
             for case in (*refused(wiring), *self._cases(run, wiring)):
                 message, where, severity, confidence, seen, cure = case
@@ -83,10 +85,12 @@ class LossUnsuitedToTask(Rule):
 
     def _cases(self, run: Training, wiring: Wiring) -> Iterator[Case]:
         found = criteria(wiring)
+        is_alone = len(found) == 1 and not terms(wiring)
         for criterion in found:
             node, prediction = wiring.nodes[criterion.index], wiring.nodes[criterion.prediction]
             columns = prediction.shape[-1] if len(prediction.shape) > 1 else 1
-            is_over_one = prediction.shape[1:2] == (1,) and prediction.op == "LogSoftmax"
+            dim = int(prediction.facts.get("dim", -1))
+            is_over_one = prediction.op == "LogSoftmax" and prediction.shape[dim] == 1
             if criterion.kind in (*NLLS, SOFT) and is_over_one:
                 yield over_one_output(prediction.shape, node.place)
             if self._moves(run, criterion):
@@ -97,7 +101,7 @@ class LossUnsuitedToTask(Rule):
                     f"{measure(criterion)} error: a loss for quantities, not for classes",
                     node.place, "warning", 0.85, "one-hot rows", CROSS_ENTROPY,
                 )  # fmt: skip
-            if self._is_binary(run, wiring, criterion, columns) and len(found) == 1:
+            if self._is_binary(run, wiring, criterion, columns) and is_alone:
                 yield (
                     f"all targets are 0 or 1, two classes, and the loss is a {measure(criterion)} "
                     "error: a loss for quantities, not for classes",

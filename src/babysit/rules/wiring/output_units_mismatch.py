@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from babysit.criteria import AFTERMATH, NLLS, Criterion, criteria, layer_behind
-from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.criteria import AFTERMATH, NLLS, UNREAD, Criterion, criteria, layer_behind
+from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
 from babysit.measures import median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -36,7 +36,7 @@ class OutputUnitsMismatch(Rule):
 
     since = "0.1"
     severity = "warning"
-    needs = ("wiring",)
+    needs = ()  # a call that raised leaves no graph
     remedies = ("match-units",)
     explains = (*AFTERMATH, "labels-out-of-range", "loss-target-broadcast")
     max_classes = threshold(
@@ -68,6 +68,8 @@ class OutputUnitsMismatch(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """Calls that raised or broadcast first; then the classes that labels name."""
+        if not run.wirings:
+            yield Unexamined(reason=UNREAD)
         for wiring in run.wirings:
             found = next(iter((*too_few(wiring), *widths(wiring))), None)
             unused = [c for c in criteria(wiring) if self._has_unused(run, wiring, c)]
@@ -98,7 +100,9 @@ class OutputUnitsMismatch(Rule):
         labels = run.series("labels-seen", criterion.place)
         if criterion.kind not in NLLS or not classes or not len(seen) or not len(labels):
             return False
-        is_small = 2 < classes[0] <= self.max_classes
+        read = [wiring.source(wiring.nodes[i].inputs[0]) for i in wiring.find({"Embedding"})]
+        is_vocabulary = any(wiring.nodes[i].shape[:1] == classes for i in read if i is not None)
+        is_small = 2 < classes[0] <= self.max_classes and not is_vocabulary
         is_enough = labels.last >= self.min_labels * classes[0]
         is_mixed = median(run.series("target-distinct", criterion.place)) > 0.5 * seen.last
         has_unused = 1 < seen.last <= self.max_used * classes[0]
