@@ -106,7 +106,7 @@ class DropoutMisplaced(Rule):
 
     def _feeds_back(self, wiring: Wiring, index: int, products: set[int]) -> bool:
         """Whether a dropout's input was made by the same weight, with another product added."""
-        waiting, seen = [index], set()
+        waiting, seen = [index], set[int]()
         while waiting and len(seen) < 64:
             at = waiting.pop()
             if at in seen:

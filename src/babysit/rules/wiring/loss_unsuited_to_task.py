@@ -44,8 +44,8 @@ class LossUnsuitedToTask(Rule):
     severity = "warning"
     needs = ()  # a call that raised leaves no graph
     remedies = ("change-loss",)
-    explains = (*AFTERMATH, "class-imbalance", "unnormalised-targets", "labels-out-of-range", "output-units-mismatch",
-                "output-activation-unsuited")  # fmt: skip
+    explains = (*AFTERMATH, "class-imbalance", "unnormalised-targets", "labels-out-of-range",
+                "output-units-mismatch", "output-activation-unsuited")  # fmt: skip
     min_batches = threshold(
         default=3, unit="sampled batches",
         why="counts and rewards may be 0 or 1 by chance in one small batch; in the ward's "
