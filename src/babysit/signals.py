@@ -27,6 +27,8 @@ class Signal:
     absent: str
 
 
+CHECKUP: Final = "needs a checkup"  # told of signals that only experiments write
+
 SIGNALS: Final[dict[str, Signal]] = {
     "loss": Signal(
         meaning="the value backward was called on, per step (mean over accumulated backwards)",
