@@ -159,6 +159,11 @@ def median(series: Series) -> float:
     return float(np.median(series.values)) if len(series) else float("nan")
 
 
+def always(series: Series, *, at_least: int = 1) -> bool:
+    """Whether a yes-or-no signal said yes every time, and often enough to count."""
+    return len(series) >= at_least and bool((series.values > 0.5).all())
+
+
 def rate(training: Training) -> float | None:
     """The highest learning rate that was in force, over all groups."""
     rates = [float(series.values.max()) for series in training.places("learning-rate").values()]
