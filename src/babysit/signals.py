@@ -105,6 +105,86 @@ SIGNALS: Final[dict[str, Signal]] = {
         meaning="share of a sampled batch that the training classified rightly",
         absent="no classification loss was seen",
     ),
+    "target-min": Signal(
+        meaning="smallest target of a sampled batch, by the kind of loss that reads it",
+        absent="no loss with a target was seen",
+    ),
+    "target-max": Signal(
+        meaning="largest target of a sampled batch", absent="no loss with a target was seen"
+    ),
+    "target-mean": Signal(
+        meaning="mean target of a sampled batch", absent="no loss with a target was seen"
+    ),
+    "target-std": Signal(
+        meaning="standard deviation of the targets of a sampled batch",
+        absent="no loss with a target was seen",
+    ),
+    "target-integers": Signal(
+        meaning="1 when all targets of a sampled batch are whole numbers",
+        absent="no loss with a target was seen",
+    ),
+    "target-binary": Signal(
+        meaning="1 when all targets of a sampled batch are 0 or 1",
+        absent="no loss with a target was seen",
+    ),
+    "target-distinct": Signal(
+        meaning="number of different targets in a sampled batch, of 512 at most",
+        absent="no loss with a target was seen",
+    ),
+    "target-one-hot": Signal(
+        meaning="1 when every target row of a sampled batch is one-hot",
+        absent="no loss with rows of targets was seen",
+    ),
+    "target-many-hot": Signal(
+        meaning="1 when target rows are of 0 and 1 and some have several ones",
+        absent="no loss with rows of targets was seen",
+    ),
+    "target-is-input": Signal(
+        meaning="1 when the targets are the model's own input",
+        absent="no loss compares the output with the input",
+    ),
+    "target-unreachable": Signal(
+        meaning="share of regression targets outside the last activation's range",
+        absent="no regression on a bounded output was seen",
+    ),
+    "prediction-min": Signal(
+        meaning="smallest prediction of a sampled batch", absent="no loss with a target was seen"
+    ),
+    "prediction-max": Signal(
+        meaning="largest prediction of a sampled batch", absent="no loss with a target was seen"
+    ),
+    "prediction-std": Signal(
+        meaning="standard deviation of the predictions of a sampled batch",
+        absent="no loss with a target was seen",
+    ),
+    "probability-error": Signal(
+        meaning="how far exp(prediction) is from summing to 1 per row, where log-probabilities "
+        "are expected",
+        absent="no loss that reads log-probabilities was seen",
+    ),
+    "classes-seen": Signal(
+        meaning="number of different classes among the labels of all sampled batches so far",
+        absent="no classification loss was seen",
+    ),
+    "labels-seen": Signal(
+        meaning="number of labels in all sampled batches so far",
+        absent="no classification loss was seen",
+    ),
+    "loss-term": Signal(
+        meaning="value of a term of a summed loss, with its weight, by the user's name for it",
+        absent="the loss is not a sum of terms",
+    ),
+    "cross-example-influence": Signal(
+        meaning="how much outputs change when other examples of the batch are replaced, relative "
+        "to how much they change when their own is",
+        absent="needs a checkup",
+    ),
+    "blank-input-loss": Signal(
+        meaning="loss reached by the same training on blank inputs", absent="needs a checkup"
+    ),
+    "real-input-loss": Signal(
+        meaning="loss reached beside it on the real inputs", absent="needs a checkup"
+    ),
     "eval-loss": Signal(
         meaning="mean loss of an evaluation, per evaluation", absent="no evaluation was seen"
     ),
