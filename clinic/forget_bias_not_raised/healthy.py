@@ -1,17 +1,17 @@
-"""Say at the end of a long noisy sequence which symbol it began with."""
+"""Say at the end of a long noisy sequence which symbol was shown at its beginning."""
 
 import torch
 import torch.nn as nn
 
 torch.manual_seed(5)
-LENGTH, SYMBOLS, HIDDEN = 110, 4, 24
+LENGTH, SHOWN, SYMBOLS, HIDDEN = 110, 8, 4, 24
 
 
 def make_batch(size):
     symbols = torch.randint(0, SYMBOLS, (size,))
     sequences = torch.zeros(size, LENGTH, SYMBOLS + 1)
-    sequences[:, :, SYMBOLS] = 0.5 * torch.randn(size, LENGTH)
-    sequences[torch.arange(size), 0, symbols] = 2.0
+    sequences[:, :, SYMBOLS] = 0.2 * torch.randn(size, LENGTH)
+    sequences[torch.arange(size), :SHOWN, symbols] = 3.0
     return sequences, symbols
 
 
@@ -21,7 +21,7 @@ class Remember(nn.Module):
         self.lstm = nn.LSTM(SYMBOLS + 1, HIDDEN, batch_first=True)
         self.out = nn.Linear(HIDDEN, SYMBOLS)
         with torch.no_grad():
-            self.lstm.bias_ih_l0[HIDDEN : 2 * HIDDEN].fill_(3.0)
+            self.lstm.bias_ih_l0[HIDDEN : 2 * HIDDEN].fill_(4.0)
 
     def forward(self, sequences):
         outputs, _ = self.lstm(sequences)
@@ -30,9 +30,9 @@ class Remember(nn.Module):
 
 model = Remember()
 loss_fn = nn.CrossEntropyLoss()
-optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 test_x, test_y = make_batch(200)
-for step in range(1, 181):
+for step in range(1, 241):
     x, y = make_batch(32)
     loss = loss_fn(model(x), y)
     optimizer.zero_grad()

@@ -28,14 +28,14 @@ class Detector(nn.Module):
         return self.head(self.body(x)).squeeze(-1)
 
 
-x, y = readings(10000)
+x, y = readings(4000)
 x_val, y_val = readings(5000)
 loader = DataLoader(TensorDataset(x, y), batch_size=128, shuffle=True)
 detector = Detector(share=y.mean().item())
 criterion = nn.BCEWithLogitsLoss()
-optimizer = torch.optim.SGD(detector.parameters(), lr=0.03, momentum=0.5)
+optimizer = torch.optim.Adam(detector.parameters(), lr=1e-3)
 
-for epoch in range(5):
+for epoch in range(3):
     detector.train()
     for inputs, targets in loader:
         optimizer.zero_grad()
