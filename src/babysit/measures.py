@@ -10,6 +10,7 @@ import numpy as np
 
 from babysit.run import Parameter, Training
 from babysit.signals import Series
+from babysit.wiring import Node
 
 if TYPE_CHECKING:
     from babysit.signals import Floats
@@ -105,6 +106,35 @@ def chance_loss(training: Training) -> float | None:
             if source is not None and wiring.nodes[source].op == "LogSoftmax":
                 return float(np.log(wiring.nodes[source].shape[-1]))
     return None
+
+
+def sole_loss(training: Training) -> Node | None:
+    """The one comparison that the loss is made of, where the loss is nothing but its mean."""
+    for wiring in training.wirings[:1]:
+        last = wiring.nodes[-1] if wiring.nodes else None
+        if last is not None and last.facts.get("reduction") == 1:
+            return last
+    return None
+
+
+def waits(training: Training, level: float) -> float:
+    """Share of the steps that had passed before the loss stayed at or below a level for a while.
+
+    One when it never did; windows of the losses are compared, not single ones.
+    """
+    values = training.series("loss").values
+    if not len(values):
+        return 0.0
+    width = max(1, len(values) // 40)
+    windows = [values[at : at + width].mean() for at in range(0, len(values), width)]
+    return next((i / len(windows) for i, mean in enumerate(windows) if mean <= level), 1.0)
+
+
+def label_entropy(training: Training) -> float | None:
+    """Cross-entropy of always answering with the class shares, from the labels seen."""
+    shares = [series.last for series in training.places("label-share").values() if len(series)]
+    positive = np.array([share for share in shares if share > 0])
+    return float(-(positive * np.log(positive)).sum()) if len(positive) else None
 
 
 def weights(training: Training) -> dict[str, Parameter]:

@@ -120,6 +120,35 @@ SIGNALS: Final[dict[str, Signal]] = {
         meaning="share of a layer's ReLU units silent in all recently sampled batches",
         absent="the model has no ReLU, or too few batches were sampled",
     ),
+    "saturated-share": Signal(
+        meaning="share of a layer's sigmoid or tanh units that stood at their ends for nearly all "
+        "recent examples",
+        absent="the model has no hidden sigmoid or tanh",
+    ),
+    "activation-rms": Signal(
+        meaning="root mean square of what a layer reads at the first step, in forward order",
+        absent="no linear layer was seen at the first step",
+    ),
+    "layer-gain": Signal(
+        meaning="how much a layer's first weights enlarge their input: their root mean square "
+        "times the root of the fan-in",
+        absent="no linear layer was seen at the first step",
+    ),
+    "input-columns": Signal(
+        meaning="number of input columns or channels", absent="too little plain data was seen"
+    ),
+    "constant-columns": Signal(
+        meaning="number of input columns or channels with one value in all sampled batches",
+        absent="too little plain data was seen",
+    ),
+    "columns-at-zero": Signal(
+        meaning="share of the changing input columns whose lowest value is zero",
+        absent="too little plain data was seen",
+    ),
+    "first-constant-column": Signal(
+        meaning="number of the first input column that never changes, from 0",
+        absent="every input column changes",
+    ),
     "input-rms": Signal(
         meaning="root mean square of what enters a first layer",
         absent="no first layer fed with plain data was seen",
@@ -274,6 +303,28 @@ SIGNALS: Final[dict[str, Signal]] = {
         meaning="how far exp(prediction) is from summing to 1 per row, where log-probabilities "
         "are expected",
         absent="no loss that reads log-probabilities was seen",
+    ),
+    "output-spread": Signal(
+        meaning="standard deviation of the predictions over the examples of a batch",
+        absent="no loss with a prediction was seen",
+    ),
+    "target-spread": Signal(
+        meaning="standard deviation of the targets over the examples of a batch; for classes the "
+        "share of labels unlike the first",
+        absent="no loss with a target was seen",
+    ),
+    "regression-error": Signal(
+        meaning="root mean square error of a regression, relative to the targets' standard "
+        "deviation",
+        absent="no regression was seen",
+    ),
+    "label-share": Signal(
+        meaning="share of each class among the labels of all sampled batches so far",
+        absent="no classification loss was seen",
+    ),
+    "class-recall": Signal(
+        meaning="share of a class's recent examples that the training classified rightly",
+        absent="no classification loss was seen",
     ),
     "classes-seen": Signal(
         meaning="number of different classes among the labels of all sampled batches so far",

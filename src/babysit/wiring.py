@@ -27,6 +27,13 @@ LINEARS: Final = frozenset(
     "Addmm Mm Linear Convolution MkldnnConvolution CudnnConvolution Addmv Mv Bmm Baddbmm "
     "MklLinear MkldnnLinear".split()
 )
+POOLINGS: Final = frozenset(
+    "Dropout MaxPool2DWithIndices AvgPool2D MaxPool1D MkldnnMaxPool2D AdaptiveAvgPool2D "
+    "AdaptiveMaxPool2D MaxPool3DWithIndices AvgPool3D Mean".split()
+)
+NORMS: Final = frozenset(
+    "NativeBatchNorm CudnnBatchNorm NativeLayerNorm NativeGroupNorm FusedRmsNorm".split()
+)
 SOFTMAXES: Final = frozenset({"Softmax", "SafeSoftmax"})
 
 
@@ -162,6 +169,39 @@ class Wiring:
                 same = self.source(self.nodes[bottom].inputs[0]) == top
                 return index if same and self.nodes[top].op == "Exp" else None
         return None
+
+    def hidden_squashes(self) -> list[int]:
+        """Sigmoids and tanhs between two layers: no gates, no attention, no outputs.
+
+        A gate's result meets another value in a product; an output reaches no further layer.
+        """
+        return [index for index in self.find({"Sigmoid", "Tanh"}) if self.feeds_layer(index)]
+
+    def is_normalised(self, layer: str, *, within: int = 6) -> bool:
+        """Whether a normalisation follows a layer within its next few operations."""
+        waiting = {i for i, node in enumerate(self.nodes) if node.layer == layer and node.inputs}
+        for _ in range(within):
+            waiting = {user for index in waiting for user in self.consumers[index]}
+            if any(self.nodes[index].op in NORMS for index in waiting):
+                return True
+        return False
+
+    def feeds_layer(self, index: int, *, through: frozenset[str] = RESHAPES | POOLINGS) -> bool:
+        """Whether a value goes on only into layers with weights of their own (at least one)."""
+        waiting, num_layers = [index], 0
+        while waiting:
+            at = waiting.pop()
+            for user in self.consumers[at]:
+                node = self.nodes[user]
+                if node.op in LINEARS and any(
+                    self.weight(source) for source in node.inputs if source != at
+                ):
+                    num_layers += 1
+                elif node.op in through:
+                    waiting.append(user)
+                else:
+                    return False
+        return num_layers > 0
 
 
 def share_kept(wiring: Wiring) -> float:
