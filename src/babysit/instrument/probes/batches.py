@@ -60,7 +60,7 @@ def look(batch: Any) -> tuple[Any, ...] | None:
     if tensor is None or tensor.dim() == 0 or tensor.numel() == 0 or tensor.layout != torch.strided:
         return None
     flat = tensor.detach().view(-1) if tensor.is_contiguous() else tensor.detach()[0].reshape(-1)
-    return (tensor.shape[0], *flat[:: max(1, flat.numel() // 16)][:16].tolist())
+    return (tensor.shape[0], *flat[:: flat.numel() // 32 | 1][:32].tolist())
 
 
 def first_tensor(values: Any, depth: int = 0) -> Tensor | None:
