@@ -65,6 +65,10 @@ SIGNALS: Final[dict[str, Signal]] = {
         meaning="standard error of the batch's mean loss, from the spread over its examples",
         absent="no loss function with a known value for each example was seen",
     ),
+    "gradient-agreement": Signal(
+        meaning="cosine between the gradients of a sampled step and the sampled step before",
+        absent="no two gradients were sampled",
+    ),
     "rows-touched": Signal(
         meaning="share of an embedding's rows that a batch looks up",
         absent="the model has no embedding",
