@@ -21,7 +21,7 @@ loader = DataLoader(sold, batch_size=BATCH_SIZE, shuffle=True)
 
 model = nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 1))
 criterion = nn.MSELoss()
-optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.03)
 
 for epoch in range(3):
     for houses, prices in loader:

@@ -22,6 +22,7 @@ class Batches(Probe):
         self._loaded: tuple[Any, ...] | None = None
         self._entered: tuple[Any, ...] | None = None
         self._last: tuple[Any, ...] | None = None
+        self._noted = -1
 
     def on_batch(self, loader: Any, batch: Any) -> None:
         """Keep the size of what the loader gave until it is known that it is trained on."""
@@ -48,7 +49,8 @@ class Batches(Probe):
             self.note("epoch", float(self._passes[dataset]))
             if size is not None:
                 self.fact("num_examples", size)
-        if self.is_sampled and found is not None:
+        if self.is_sampled and found is not None and self.step != self._noted:
+            self._noted = self.step
             self.note("batch-size", float(found[0]))
             self.note("batch-repeats", float(found == self._last))
             self._last = found
