@@ -226,3 +226,42 @@ def error_rate(accuracy: Series) -> Series:
     for step, value in zip(accuracy.steps.tolist(), accuracy.values.tolist(), strict=True):
         errors.append(step, 1 - value)
     return errors
+
+
+def rates_over_steps(training: Training, group: str = "0") -> Floats:
+    """The learning rate of a group at each of fifty-one evenly spaced steps; empty if unknown."""
+    series = training.series("learning-rate", group)
+    if not len(series) or training.steps < 2:
+        return np.array([])
+    steps = np.linspace(0, training.steps - 1, 51).astype(int)
+    found = np.searchsorted(series.steps, steps, side="right") - 1
+    return series.values[np.maximum(found, 0)]
+
+
+def phase(training: Training, step: int, group: str = "0") -> str:
+    """Where in its schedule the learning rate is: warm-up, constant, decay, or ended.
+
+    Judged by the highest rate that was ever in force: rising towards it is warm-up, within a
+    hundredth of it constant, below a hundredth of it ended.
+    """
+    series = training.series("learning-rate", group)
+    now = series.at(step)
+    if now is None:
+        return "constant"
+    peak = float(series.values.max())
+    if now >= 0.99 * peak:
+        return "constant"
+    if step < int(series.steps[series.values >= 0.99 * peak][0]):
+        return "warm-up"
+    return "decay" if now > 0.01 * peak else "ended"
+
+
+def holds_rate(training: Training, since: int = 0) -> bool:
+    """Whether no group's learning rate changed by more than a hundredth after a step."""
+    for series in training.places("learning-rate").values():
+        now = series.at(since)
+        later = series.since(since)
+        values = np.append(later, now if now is not None else later[:1])
+        if len(values) and values.max() - values.min() > 0.01 * max(values.max(), 1e-30):
+            return False
+    return True

@@ -46,6 +46,35 @@ SIGNALS: Final[dict[str, Signal]] = {
         meaning="rate of each optimizer group, written when it changes",
         absent="no torch.optim optimizer was seen",
     ),
+    "optimizer-rebuilt": Signal(
+        meaning="1 at steps taken by a new optimizer over parameters that another one of its "
+        "kind had trained until then",
+        absent="no optimizer was made anew over the same parameters",
+    ),
+    "epoch": Signal(
+        meaning="passes over the DataLoader begun so far, written when one begins",
+        absent="no DataLoader was seen",
+    ),
+    "batch-size": Signal(
+        meaning="examples of a batch: first dimension of what was loaded or entered the model",
+        absent="no batch was seen",
+    ),
+    "batch-repeats": Signal(
+        meaning="1 where a sampled batch holds the very data of the sample before, else 0",
+        absent="no batch was seen",
+    ),
+    "loss-noise": Signal(
+        meaning="standard error of the batch's mean loss, from the spread over its examples",
+        absent="no loss function with a known value for each example was seen",
+    ),
+    "gradient-agreement": Signal(
+        meaning="cosine between the gradients of a sampled step and the sampled step before",
+        absent="no two gradients were sampled",
+    ),
+    "rows-touched": Signal(
+        meaning="share of an embedding's rows that a batch looks up",
+        absent="the model has no embedding",
+    ),
     "backwards": Signal(
         meaning="backward passes of a step, written when not one", absent="one backward a step"
     ),
