@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from babysit.findings import Place
 from babysit.run import Parameter, Training
 from babysit.signals import Series
 from babysit.wiring import Node
@@ -265,3 +266,36 @@ def holds_rate(training: Training, since: int = 0) -> bool:
         if len(values) and values.max() - values.min() > 0.01 * max(values.max(), 1e-30):
             return False
     return True
+
+
+def line_of(stream: str) -> Place | None:
+    """The line of an evaluation, from its name: ``train.py:52 > train.py:31``, maybe ``#2``."""
+    file, _, line = stream.rpartition(" > ")[2].partition("#")[0].rpartition(":")
+    return Place(file=file, line=int(line)) if line.isdigit() else None
+
+
+def num_examples(training: Training) -> int:
+    """How many examples the training has, 0 where it cannot be told.
+
+    A loader says; otherwise the different examples met in batches, once hardly any is new.
+    """
+    loaders = training.facts.get("loaders", {}).values()
+    sizes = [loader["num_examples"] for loader in loaders if loader["trained"] > 1]
+    if sizes:
+        return max(sizes)
+    fed = training.facts.get("fed", {}).values()
+    known = [one["known"] for one in fed if one["is_telling"] and one["again"] > 0.9]
+    held = [one["batch"] for one in fed if one["is_held"]]
+    return max([*known, *held], default=0)
+
+
+def num_weights(training: Training) -> int:
+    """Trainable numbers among the parameters that an optimizer holds."""
+    owned = (p for p in training.parameters.values() if p.trainable and p.optimized)
+    return sum(int(np.prod(parameter.shape)) for parameter in owned)
+
+
+def is_recurrent(training: Training) -> bool:
+    """Whether the model works on sequences step by step, so that the order of batches may matter."""
+    kinds = {parameter.kind for parameter in training.parameters.values()}
+    return any(kind in kinds for kind in ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"))

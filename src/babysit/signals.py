@@ -273,6 +273,69 @@ SIGNALS: Final[dict[str, Signal]] = {
     "eval-accuracy": Signal(
         meaning="accuracy of an evaluation, per evaluation", absent="no evaluation was seen"
     ),
+    "fed-mean": Signal(
+        meaning="mean of what a model is fed with in training, by the model's class",
+        absent="no torch.nn.Module was called in training",
+    ),
+    "fed-std": Signal(
+        meaning="standard deviation of what a model is fed with in training",
+        absent="no torch.nn.Module was called in training",
+    ),
+    "evaluated-mean": Signal(
+        meaning="mean of what the model is fed with in evaluations, by the line that calls it",
+        absent="no evaluation of the model was seen",
+    ),
+    "evaluated-std": Signal(
+        meaning="standard deviation of what the model is fed with in evaluations",
+        absent="no evaluation of the model was seen",
+    ),
+    "trained-share": Signal(
+        meaning="share of the examples that a line evaluates which were seen in training batches",
+        absent="no evaluation was seen whose examples can be told apart",
+    ),
+    "same-batch-share": Signal(
+        meaning="share of sampled steps that were fed with the very values of the one before",
+        absent="no torch.nn.Module was called in training",
+    ),
+    "repeated-share": Signal(
+        meaning="share of a loader's training batches that equal the batch before",
+        absent="no DataLoader was seen",
+    ),
+    "label-purity": Signal(
+        meaning="share of a sampled batch that belongs to its commonest class",
+        absent="no classification loss with one label an example was seen",
+    ),
+    "label-majority": Signal(
+        meaning="share of the commonest class in all sampled batches so far",
+        absent="no classification loss with one label an example was seen",
+    ),
+    "neighbour-accuracy": Signal(
+        meaning="share of examples whose class most of their nearest other examples have",
+        absent="no classification of plain inputs was seen, or of too few examples",
+    ),
+    "small-batch-loss": Signal(
+        meaning="loss of a trial that trains on ten examples only", absent="needs a checkup"
+    ),
+    "small-batch-accuracy": Signal(
+        meaning="share of those ten examples that the trial classifies rightly",
+        absent="needs a checkup",
+    ),
+    "real-labels-loss": Signal(
+        meaning="held-out loss of trials with the labels as they are, by seed",
+        absent="needs a checkup",
+    ),
+    "shuffled-labels-loss": Signal(
+        meaning="held-out loss of trials whose training labels were shuffled, by seed",
+        absent="needs a checkup",
+    ),
+    "label-disagreement": Signal(
+        meaning="share of examples that trials which never saw them put surely into another class",
+        absent="needs a checkup",
+    ),
+    "seed-score": Signal(
+        meaning="held-out metric of the same trial under different seeds, one value a seed",
+        absent="needs a checkup",
+    ),
     "logged": Signal(
         meaning="what the script logged under a name", absent="the script logged no metric"
     ),
