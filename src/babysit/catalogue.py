@@ -1,4 +1,4 @@
-"""Discovery: the rules there are, found by their files."""
+"""Discovery: what there is of a kind, found by its files."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ import importlib
 import inspect
 import pkgutil
 from functools import cache
+from typing import TypeVar
 
 from babysit.errors import BabysitError
 from babysit.rule import Rule
 
-PACKAGE = "babysit.rules"
+Kind = TypeVar("Kind")
 
 
 @cache
 def rules() -> dict[str, type[Rule]]:
     """Every rule by name: one class a module below ``babysit.rules``, in catalogue order."""
-    found: dict[str, type[Rule]] = {}
-    package = importlib.import_module(PACKAGE)
-    for info in pkgutil.walk_packages(package.__path__, prefix=f"{PACKAGE}."):
-        if not info.ispkg:
-            rule = rule_in(info.name)
-            found[rule.name()] = rule
-    return found
+    return {rule.name(): rule for rule in classes("babysit.rules", Rule)}  # type: ignore[type-abstract]  # a base to compare with
 
 
-def rule_in(module_name: str) -> type[Rule]:
-    """The one rule class that a module defines.
+def classes(package_name: str, base: type[Kind]) -> list[type[Kind]]:
+    """The classes of a plural folder, one for each module in it and below."""
+    package = importlib.import_module(package_name)
+    modules = pkgutil.walk_packages(package.__path__, prefix=f"{package_name}.")
+    return [class_in(info.name, base) for info in modules if not info.ispkg]
+
+
+def class_in(module_name: str, base: type[Kind]) -> type[Kind]:
+    """The one class of this kind that a module defines.
 
     Raises:
         TypeError: the module defines none, or several.
@@ -35,10 +37,12 @@ def rule_in(module_name: str) -> type[Rule]:
     own = [
         value
         for value in vars(module).values()
-        if inspect.isclass(value) and issubclass(value, Rule) and value.__module__ == module_name
+        if inspect.isclass(value) and issubclass(value, base) and value.__module__ == module_name
     ]
     if len(own) != 1:
-        raise TypeError(f"{module_name} defines {len(own)} rules; a rule's file holds one")
+        raise TypeError(
+            f"{module_name} defines {len(own)} classes of kind {base.__name__}; its file holds one"
+        )
     return own[0]
 
 

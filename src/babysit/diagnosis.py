@@ -78,7 +78,7 @@ def diagnose(
 ) -> Diagnosis:
     """Judge every training of a run, or only one of them, by every rule."""
     judges = list(rules) if rules is not None else [rule() for rule in catalogue.rules().values()]
-    known = [t for t in run.trainings.values() if t.steps or t.has("loss")]
+    known = [t for t in run.trainings.values() if t.has_begun]
     trainings = [training for training in known if only in (None, training.number)]
     if not trainings:
         return Diagnosis(not_examined={judge.name(): NOT_TRAINED for judge in judges})

@@ -103,10 +103,15 @@ class Training:
     def has(self, need: str) -> bool:
         """Whether a rule's need is met: a signal's name, ``wiring`` or ``optimizer``."""
         if need == "wiring":
-            return bool(self.wirings)
+            return any(wiring.nodes for wiring in self.wirings)
         if need == "optimizer":
             return bool(self.optimizers)
         return any(len(series) for series in self.places(need).values())
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is anything to judge: a step, a backward, or a loss that raised."""
+        return bool(self.steps or self.has("loss") or self.wirings)
 
     def place(self, name: str) -> str | None:
         """A source place among the facts as ``file:line``; for messages."""
@@ -148,7 +153,7 @@ class Training:
                 self.parameters[parameter.name] = parameter
         elif kind == "optimizers":
             self.optimizers = tuple(read_optimizer(fields) for fields in event["optimizers"])
-        elif kind == "wiring" and len(self.wirings) < MAX_WIRINGS:
+        elif kind == "wiring" and (len(self.wirings) < MAX_WIRINGS or not event["nodes"]):
             self.wirings.append(read_wiring(event))
         elif kind == "facts":
             for name, value in event["facts"].items():
@@ -221,4 +226,4 @@ class Run:
 
     @property
     def has_trained(self) -> bool:
-        return any(t.steps or t.has("loss") for t in self.trainings.values())
+        return any(training.has_begun for training in self.trainings.values())

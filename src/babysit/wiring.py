@@ -15,6 +15,7 @@ from typing import Any, Final
 from babysit.findings import Place
 
 PARAMETER: Final = "Parameter"
+DROPOUT: Final = "Dropout"
 
 # Operations that pass values on unchanged, only seen under another shape or type.
 RESHAPES: Final = frozenset(

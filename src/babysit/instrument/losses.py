@@ -59,20 +59,42 @@ class Call:
             return ((scores > border) == (target > 0.5)).float().mean()
         return None
 
-    def describe(self) -> LossCall:
+    def describe(self, **more: float) -> LossCall:
         """Shapes, and what the values tell, as data for the rules."""
         place = sources.caller() or {}
         scores = self.prediction.detach()[:MAX_EXAMPLES].float()
-        facts = {"min": scores.amin().item(), "max": scores.amax().item()}
+        facts = {**more, "value": self.value.item()}
+        if scores.numel():
+            facts |= {"min": scores.amin().item(), "max": scores.amax().item()}
         if scores.dim() == 2 and scores.shape[1] > 1:
             facts["row-sum-error"] = (scores.sum(dim=1) - 1).abs().amax().item()
+            if self.function == "nll_loss":
+                facts["row-exp-sum-error"] = (scores.exp().sum(dim=1) - 1).abs().amax().item()
         return LossCall(
             function=self.function,
             prediction_shape=tuple(self.prediction.shape),
             target_shape=tuple(self.target.shape),
-            facts=facts,
+            facts=facts | describe_target(self.target.detach()[:MAX_EXAMPLES]),
             **place,
         )
+
+
+def describe_target(target: Tensor) -> dict[str, float]:
+    """Range, kind and variety of a loss's targets."""
+    values = target.double()
+    if not values.numel():
+        return {}
+    found = {
+        "target-min": values.amin().item(),
+        "target-max": values.amax().item(),
+        "target-distinct": float(values.reshape(-1)[:MAX_EXAMPLES].unique().numel()),
+        "target-integers": float((values == values.round()).all()),
+        "target-is-float": float(target.is_floating_point()),
+    }
+    if values.dim() == 2 and values.shape[1] > 1:
+        is_binary = ((values == 0) | (values == 1)).all()
+        found["target-one-hot"] = float(is_binary and (values.sum(dim=1) == 1).all())
+    return found
 
 
 @dataclass

@@ -29,6 +29,7 @@ class Pending:
     roots: list[nn.Module] = field(default_factory=list)
     values: dict[str, dict[str, float]] = field(default_factory=dict)
     calls: tuple[LossCall, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
     origin: dict[str, Any] | None = None
     place: dict[str, Any] | None = None
 
@@ -67,6 +68,11 @@ class TrainingState:
     def holds(self, tensors: Iterable[Tensor]) -> bool:
         own = {id(parameter) for parameter in self.parameters}
         return any(id(tensor) in own for tensor in tensors)
+
+    def is_part_of(self, module: nn.Module) -> bool:
+        """Whether a module is this training's model, or holds it."""
+        own = {id(root) for ref in self.roots if (root := ref()) is not None}
+        return any(id(one) in own for one in module.modules())
 
     def include(self, tensors: Iterable[Tensor]) -> None:
         own = {id(parameter) for parameter in self.parameters}

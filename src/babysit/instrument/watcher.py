@@ -22,10 +22,14 @@ from torch.optim.optimizer import (
 
 from babysit.faults import Faults
 from babysit.guard import transparent
-from babysit.instrument import losses, sources, xray
+from babysit.instrument import sources, xray
+from babysit.instrument.bench import ProbeBench
+from babysit.instrument.calls import Calls
 from babysit.instrument.emitter import Emitter
+from babysit.instrument.glances import Glances
 from babysit.instrument.lens import Lens
-from babysit.instrument.names import Names
+from babysit.instrument.loss_watch import LossWatch
+from babysit.instrument.names import Names, has_parameters
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.patches import Patches
 from babysit.instrument.stepping import Stepping
@@ -34,6 +38,14 @@ from babysit.instrument.trainings import Pending, Thread, Trainings, TrainingSta
 MAX_PENDING = 64
 OTHERS_WHILE_ARMED = 16
 MAX_XRAYS_PER_STEP = 2
+DROPOUTS = (
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "alpha_dropout",
+    "feature_alpha_dropout",
+)
 
 
 class Watcher:
@@ -56,26 +68,31 @@ class Watcher:
         stop: Callable[[], BaseException],
     ) -> None:
         self.pacer = Pacer(budget)
+        self._patches = Patches()
+        self._calls = Calls(self._patches, self.pacer, faults, self.is_live)
         self.faults = faults
         self.names = Names()
         self.trainings = Trainings()
-        self.evaluations = losses.Evaluations()
-        self.lens = Lens(self.names, self.pacer)
+        self.lens = Lens(self.names, self.pacer, self._module_called)
         self.emitter = Emitter(emit)
         self.stepping = Stepping(self.emitter, self.names, self.trainings, self.pacer)
         self.thread = Thread()
+        self.bench = ProbeBench(
+            lens=self.lens, thread=self.thread, faults=faults, replace=self._calls.replace
+        )
+        self.stepping.take_notes = self.bench.take
+        self.glances = Glances(self.lens, self.pacer)
         self.active = False
         self._on_step, self._stop = on_step, stop
-        self._patches = Patches()
         self._armed_for = 0
         self._seen_bad = False
         self._scaled: tuple[Tensor, Tensor] | None = None
-        self._training_datasets: set[int] = set()
+        self.losses = LossWatch(self.stepping, self.thread, self.lens)
 
     # -- attaching -----------------------------------------------------------------------
 
     def attach(self) -> None:
-        patches, wrap = self._patches, self._wrap
+        patches, wrap = self._patches, self._calls.wrap
         self.active = True
         patches.replace(torch.autograd, "backward", self._wrap_backward)
         patches.replace(torch.autograd, "grad", self._wrap_grad)
@@ -83,13 +100,14 @@ class Watcher:
         patches.replace(torch.amp.GradScaler, "scale", wrap(self._loss_scaled))
         for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
             patches.replace(owner, "clip_grad_norm_", wrap(self._gradients_clipped))
-        for name in losses.FUNCTIONS:
-            see = functools.partial(self._loss_called, name)
-            patches.replace(torch.nn.functional, name, wrap(see))
+        self.losses.attach(patches, wrap)
+        for name in DROPOUTS:
+            patches.replace(torch.nn.functional, name, wrap(self._dropped))
+        for context in (torch.no_grad, torch.inference_mode):
+            patches.replace(context, "__enter__", wrap(self._gradients_off))
+        patches.replace(torch.nn.Module, "train", wrap(self._mode_set))
         patches.replace(torch, "compile", wrap(self._compiled))
         patches.replace(torch.nn.Module, "compile", wrap(self._compiled))
-        for name in ("__eq__", "eq"):
-            patches.replace(Tensor, name, wrap(self._compared))
         loader = torch.utils.data.dataloader._BaseDataLoaderIter
         patches.replace(loader, "__next__", self._wrap_next)
         hooks = torch.autograd.graph.saved_tensors_hooks
@@ -102,6 +120,7 @@ class Watcher:
             register_optimizer_step_post_hook(self._after_step),
         ):
             patches.add_undo(handle.remove)
+        self.bench.attach()
         self._arm()
 
     def detach(self) -> None:
@@ -120,36 +139,18 @@ class Watcher:
     def _finish(self) -> None:
         self._close_hand_step()
         self._take_evaluations()
+        self.bench.finish()
         self.stepping.report_idle(self.thread)
+        if self.losses.crashed is not None:
+            self.stepping.report_crash(self.thread, self.losses.crashed)
+        if self.thread.last is not None:
+            self.stepping.emit_notes(self.thread.last)
         self.emitter.flush()
 
     def is_live(self) -> bool:
         return self.active and not torch.compiler.is_compiling()
 
     # -- wrappers ------------------------------------------------------------------------
-
-    def _wrap(self, after: Callable[..., None]) -> Callable[[Any], Any]:
-        """A wrapper maker: call the original, then show arguments and result to ``after``."""
-
-        def make(original: Any) -> Any:
-            @functools.wraps(original)
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                result = original(*args, **kwargs)
-                if self.active and not torch.compiler.is_compiling():
-                    self._timed(after, args, kwargs, result)
-                return result
-
-            return transparent(wrapper)
-
-        return make
-
-    def _timed(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run a callback of ours: its time counted, its failure contained."""
-        started = time.perf_counter()
-        try:
-            return self.faults.guard(function, *args)
-        finally:
-            self.pacer.add(time.perf_counter() - started)
 
     def _wrap_backward(self, original: Any) -> Any:
         @functools.wraps(original)
@@ -158,9 +159,9 @@ class Watcher:
                 return original(*args, **kwargs)
             roots = args[0] if args else kwargs.get("tensors")
             tensors = [roots] if isinstance(roots, Tensor) else list(roots or ())
-            self._timed(self._before_backward, tensors)
+            self._calls.timed(self._before_backward, tensors)
             result = original(*args, **kwargs)
-            self._timed(self._after_backward)
+            self._calls.timed(self._after_backward)
             return result
 
         return transparent(backward)
@@ -170,10 +171,10 @@ class Watcher:
         def grad(*args: Any, **kwargs: Any) -> Any:
             if not self.is_live() or torch._C._current_graph_task_id() != -1:
                 return original(*args, **kwargs)
-            trains = self._timed(self._before_grad, args, kwargs)
+            trains = self._calls.timed(self._before_grad, args, kwargs)
             result = original(*args, **kwargs)
             if trains:
-                self._timed(self._after_backward, result)
+                self._calls.timed(self._after_backward, result)
             return result
 
         return transparent(grad)
@@ -184,7 +185,7 @@ class Watcher:
             started = time.perf_counter()
             batch = original(loader)
             if self.active:
-                self._timed(self._batch_loaded, loader, time.perf_counter() - started)
+                self._calls.timed(self._batch_loaded, loader, batch, time.perf_counter() - started)
             return batch
 
         return transparent(next_batch)
@@ -192,11 +193,11 @@ class Watcher:
     # -- small observations --------------------------------------------------------------
 
     def _module_registered(self, parent: Any, name: str, child: Any) -> None:
-        self._timed(self.names.on_registration, parent, name, child)
+        self._calls.timed(self.names.on_registration, parent, name, child)
 
     def _optimizer_made(self, args: Any, kwargs: Any, result: Any) -> None:
         self.trainings.optimizers.add(args[0])
-        self.stepping.optimizer_places[args[0]] = sources.caller()
+        self.stepping.optimizer_made(args[0], sources.caller())
 
     def _loss_scaled(self, args: Any, kwargs: Any, result: Any) -> None:
         outputs = args[1] if len(args) > 1 else kwargs.get("outputs")
@@ -207,27 +208,31 @@ class Watcher:
         if isinstance(result, Tensor):
             self.stepping.norm_before_clip = result.detach()
 
-    def _loss_called(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
-        in_eval_mode = self.stepping.is_model_in_eval(self.thread.last)
-        if torch.is_grad_enabled() and not in_eval_mode and not self.lens.is_armed:
-            target = args[1] if len(args) > 1 else kwargs.get("target")
-            self.evaluations.trained_on(target)  # the usual step: nothing else to see
-            return
-        call = losses.Call.of(name, args, kwargs, result)
-        if call is not None:
-            self.evaluations.see(
-                call,
-                is_sampled=self.lens.is_armed,
-                in_eval_mode=in_eval_mode,
-                repeats_training_data=self.thread.dataset in self._training_datasets,
-            )
+    def _dropped(self, args: Any, kwargs: Any, result: Any) -> None:
+        if self.lens.is_armed and torch.is_grad_enabled():
+            rate = args[1] if len(args) > 1 else kwargs.get("p", 0.5)
+            is_on = args[2] if len(args) > 2 else kwargs.get("training", True)
+            if is_on and rate > 0:
+                self.lens.scopes.dropped(result, float(rate))
 
-    def _compared(self, args: Any, kwargs: Any, result: Any) -> None:
-        if torch.is_grad_enabled() or len(args) != 2 or not isinstance(result, Tensor):
+    def _gradients_off(self, args: Any, kwargs: Any, result: Any) -> None:
+        if self.thread.last is not None and not self.thread.pending:
+            self.glances.begin()
+
+    def _mode_set(self, args: Any, kwargs: Any, result: Any) -> None:
+        if not args[0].training and self.thread.last is not None and not self.thread.pending:
+            self.glances.begin()
+
+    def _module_called(self, module: Any, inputs: Sequence[Any], output: Any) -> None:
+        """An outermost module ran while the lens was armed or glanced."""
+        state = self.thread.last
+        if not self.active or not has_parameters(module):
             return
-        if losses.is_agreement(*args):
-            repeats = self.thread.dataset in self._training_datasets
-            self.evaluations.see_agreement(args[1], result, repeats_training_data=repeats)
+        is_off = not torch.is_grad_enabled() or not module.training
+        is_evaluation = is_off and state is not None and state.is_part_of(module)
+        if is_evaluation:
+            self.glances.saw_evaluation()
+        self._calls.timed(self.bench.on_call, module, inputs, output, is_evaluation)
 
     def _compiled(self, args: Any, kwargs: Any, result: Any) -> None:
         self.lens.be_careful()
@@ -238,8 +243,9 @@ class Watcher:
     def _hooks_left(self, args: Any, kwargs: Any, result: Any) -> None:
         self.lens.scopes.saved_tensor_hooks(entered=False)
 
-    def _batch_loaded(self, loader: Any, seconds: float) -> None:
+    def _batch_loaded(self, loader: Any, batch: Any, seconds: float) -> None:
         self.thread.dataset = id(loader._dataset)
+        self.bench.on_batch(loader, batch)
         if self.thread.last is not None:
             self.thread.last.data_seconds += seconds
 
@@ -273,6 +279,10 @@ class Watcher:
                     leaves = thread.leaves = xray.leaves_of(tensors[0])
                 self._close_hand_step(leaves)
             self._take_evaluations()
+        self.glances.end()
+        self.losses.crashed = None
+        if tensors:
+            self.bench.on_backward(tensors[0])
         for state in self.trainings.all[-4:]:
             state.clearing.look()
         pending = Pending(loss=self._loss_value(tensors))
@@ -280,13 +290,13 @@ class Watcher:
         num_read = sum(other.wiring is not None for other in thread.pending)
         is_sampled = self.lens.is_armed and num_read < MAX_XRAYS_PER_STEP
         if tensors and (is_sampled or (is_bad and not self._seen_bad)):
-            calls, self.evaluations.calls = self.evaluations.calls[-8:], []
+            calls, self.losses.evaluations.calls = self.losses.evaluations.calls[-8:], []
             step = thread.last.step if thread.last else 0
             self.lens.read(tensors[0], pending, step=step, calls=calls, is_bad=is_bad)
             thread.leaves = leaves or pending.leaves or thread.leaves
         self._seen_bad |= is_bad
         if thread.dataset is not None:
-            self._training_datasets.add(thread.dataset)
+            self.losses.training_datasets.add(thread.dataset)
         thread.pending.append(pending)
         if len(thread.pending) > MAX_PENDING and thread.depth == 0:
             thread.idle_losses += [self.emitter.number(p.loss) for p in thread.pending[:-1]]
@@ -316,10 +326,10 @@ class Watcher:
 
     def _take_evaluations(self) -> None:
         state = self.thread.last
-        self.evaluations.begin_training(in_eval_mode=self.stepping.is_model_in_eval(state))
-        values = self.evaluations.take()
+        self.losses.evaluations.begin_training(in_eval_mode=self.stepping.is_model_in_eval(state))
+        values = self.losses.evaluations.take()
         if values and state is not None:
-            self.stepping.emit_evaluation(state, values, self.evaluations.on_training_data)
+            self.stepping.emit_evaluation(state, values, self.losses.evaluations.on_training_data)
 
     # -- steps ---------------------------------------------------------------------------
 
@@ -328,14 +338,16 @@ class Watcher:
             self.thread.depth += 1
             if self.thread.depth == 1:
                 has_closure = any(callable(value) for value in (*args[1:], *kwargs.values()))
-                self._timed(self.stepping.begin, optimizer, self.thread, has_closure)
+                self._calls.timed(self.bench.on_step, optimizer, self.lens.is_armed)
+                self._calls.timed(self.stepping.begin, optimizer, self.thread, has_closure)
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self.is_live() or self.thread.depth == 0:
             return
         self.thread.depth -= 1
         if self.thread.depth == 0:
-            finished = self._timed(self.stepping.finish, optimizer, self.thread)
+            self._calls.timed(self.bench.after_step, optimizer, self.lens.is_armed)
+            finished = self._calls.timed(self.stepping.finish, optimizer, self.thread)
             if finished is not None:
                 self._next_step(finished)
 
@@ -348,10 +360,10 @@ class Watcher:
 
     def _next_step(self, state: TrainingState) -> None:
         """After a step: ask for the end, decide whether the next step is sampled."""
-        should_stop = self._timed(self._on_step, state.number)
+        should_stop = self._calls.timed(self._on_step, state.number)
         state.is_sampled = False
         if state.schedule.wants(state.step, self.pacer):
-            self._timed(self._arm)
+            self._calls.timed(self._arm)
             self._armed_for = state.number
         elif self.lens.is_armed and self._armed_for == state.number:
             self.lens.disarm()

@@ -8,18 +8,18 @@ keeps the Python stack of each node, without its checks, for the source line.
 
 from __future__ import annotations
 
+import math
 import re
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import torch
 from torch import Tensor, nn
 
 from babysit.instrument import sources
 from babysit.instrument.names import Names
-from babysit.wiring import PARAMETER, Node, Wiring
+from babysit.instrument.scopes import Scopes
+from babysit.wiring import DROPOUT, PARAMETER, LossCall, Node, Wiring
 
 MAX_NODES: Final = 100_000
 _ENDING: Final = re.compile(r"Backward\d*$")
@@ -28,12 +28,23 @@ _SAVED_DIM: Final = ("Softmax", "LogSoftmax", "SafeSoftmax", "Sum")
 
 @dataclass
 class Xray:
-    """One reading: the wiring, and what of the graph itself is still of use before backward."""
+    """One look: the wiring, and what of the graph itself is still of use before backward.
+
+    Attributes:
+        graph: the autograd node behind each node of the wiring.
+        roots: the outermost modules that ran.
+        calls: the loss functions called since the last step.
+        facts: what readings have to say about the training as a whole.
+    """
 
     wiring: Wiring
     graph: list[Any]
     leaves: list[Tensor]
+    loss: Tensor
+    roots: list[nn.Module] = field(default_factory=list)
+    calls: Sequence[LossCall] = ()
     untouchable: set[int] = field(default_factory=set)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def saved(self, index: int, name: str) -> Tensor | None:
         """A tensor that the forward saved; ``None`` when there is none or it may not be read."""
@@ -44,72 +55,6 @@ class Xray:
         except RuntimeError:  # freed, or changed in place since
             return None
         return value.detach() if isinstance(value, Tensor) else None
-
-
-class Scopes:
-    """Which module was running when: sequence numbers at entry and exit of each forward."""
-
-    def __init__(self) -> None:
-        self.spans: list[tuple[int, int, nn.Module]] = []
-        self.roots: list[nn.Module] = []
-        self.hooked: list[tuple[int, int]] = []
-        self._open: list[tuple[int, nn.Module]] = []
-        self._hooked_since: list[int] = []
-        self._handles: list[Any] = []
-        self._thread = 0
-
-    def attach(self) -> None:
-        if not self._handles:
-            module = torch.nn.modules.module
-            self._handles = [
-                module.register_module_forward_pre_hook(self._enter),
-                module.register_module_forward_hook(self._leave),
-            ]
-        self.clear()
-
-    def detach(self) -> None:
-        while self._handles:
-            self._handles.pop().remove()
-        self.clear()
-
-    def clear(self) -> None:
-        self._thread = threading.get_ident()
-        self.spans, self.roots, self.hooked = [], [], []
-        self._open, self._hooked_since = [], []
-
-    def _enter(self, module: nn.Module, args: Any) -> None:
-        if threading.get_ident() == self._thread:
-            if not self._open and not any(root is module for root in self.roots):
-                self.roots.append(module)
-            self._open.append((sequence_number(), module))
-
-    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
-        if threading.get_ident() != self._thread:
-            return
-        while self._open:  # a forward that raised has left its entry behind
-            start, entered = self._open.pop()
-            if entered is module:
-                end = sequence_number()
-                if end > start:
-                    self.spans.append((start, end, module))
-                    if len(self.spans) > MAX_NODES:  # a long evaluation with gradients on
-                        del self.spans[: MAX_NODES // 2]
-                return
-
-    def saved_tensor_hooks(self, *, entered: bool) -> None:
-        """Saved-tensor hooks (checkpointing, offloading) begin or end: hands off in between."""
-        if entered:
-            self._hooked_since.append(sequence_number())
-        elif self._hooked_since:
-            self.hooked.append((self._hooked_since.pop(), sequence_number()))
-
-    def owners(self) -> dict[int, nn.Module]:
-        """The innermost module of every sequence number; inner forwards end first."""
-        found: dict[int, nn.Module] = {}
-        for start, end, module in self.spans:
-            for number in range(start, end):
-                found.setdefault(number, module)
-        return found
 
 
 def read(loss: Tensor, *, step: int, scopes: Scopes, names: Names) -> Xray | None:
@@ -130,22 +75,27 @@ def read(loss: Tensor, *, step: int, scopes: Scopes, names: Names) -> Xray | Non
     untouchable: set[int] = set()
     for index, node in enumerate(graph):
         inputs = tuple(index_of.get(source) for source, _ in node.next_functions)
-        nodes.append(describe(node, inputs, nodes, owners, names))
         number = node._sequence_nr()
+        described = describe(node, inputs, nodes, owners, names)
+        if number in scopes.dropouts and described.op in ("Mul", "NativeDropout"):
+            facts = {"p": scopes.dropouts[number]}
+            described = replace(described, op=DROPOUT, facts=facts)
+        nodes.append(described)
         if any(start <= number < end for start, end in scopes.hooked):
             untouchable.add(index)
-    wiring = Wiring(step=step, nodes=tuple(nodes))
-    return Xray(wiring=wiring, graph=graph, leaves=leaves, untouchable=untouchable)
+    return Xray(
+        wiring=Wiring(step=step, nodes=tuple(nodes)),
+        graph=graph,
+        leaves=leaves,
+        loss=loss,
+        roots=list(scopes.roots),
+        untouchable=untouchable,
+    )
 
 
 def is_leaf(node: Any) -> bool:
     """Whether a graph node stands for a leaf tensor (a parameter) that collects its gradient."""
     return bool(node.name() == "torch::autograd::AccumulateGrad")
-
-
-def sequence_number() -> int:
-    """The number that the next node of this thread's graph will get."""
-    return int(torch._C._autograd._get_sequence_nr())
 
 
 def leaves_of(loss: Tensor) -> list[Tensor]:
@@ -231,13 +181,53 @@ def parameter_behind(node: Node, before: list[Node]) -> Node | None:
 
 def facts_of(node: Any, op: str, shape: tuple[int, ...]) -> dict[str, float]:
     """Plain attributes of a node that rules ask for."""
+    facts: dict[str, float] = {}
     if op in _SAVED_DIM:
         dim = getattr(node, "_saved_dim", None)
         if isinstance(dim, int):
-            dim = dim - (1 << 64) if dim >= 1 << 63 else dim
-            return {"dim": float(dim % len(shape) if shape else 0)}
-    if op == "Convolution":
-        return {"groups": float(node._saved_groups), "transposed": float(node._saved_transposed)}
-    if op == "NativeBatchNorm":
-        return {"training": float(node._saved_training)}
-    return {}
+            facts["dim"] = float(signed(dim) % len(shape) if shape else 0)
+    elif op in ("Mul", "Div"):
+        factor = constant(node)
+        if factor is not None:
+            facts["factor"] = factor if op == "Mul" else (1 / factor if factor else math.inf)
+    elif op == "Convolution":
+        facts = {"groups": float(node._saved_groups), "transposed": float(node._saved_transposed)}
+    elif op == "NativeBatchNorm":
+        facts = {"training": float(node._saved_training)}
+    reduction = getattr(node, "_saved_reduction", None)
+    if isinstance(reduction, int):
+        facts["reduction"] = float(reduction)
+    if op == "NllLoss":
+        facts["ignore_index"] = float(signed(node._saved_ignore_index))
+        facts["has_weight"] = float(node._saved_weight is not None)
+    return facts
+
+
+def signed(number: int) -> int:
+    """An integer attribute of a node, which Python sees without its sign."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def constant(node: Any) -> float | None:
+    """What a product or quotient multiplies with, if it is one number without a gradient."""
+    try:
+        other = getattr(node, "_saved_other", None)
+    except RuntimeError:  # freed, or changed in place since
+        return None
+    if isinstance(other, Tensor):
+        is_plain = other.dim() == 0 and not other.requires_grad and other.device.type == "cpu"
+        return float(other) if is_plain else None
+    return float(other) if isinstance(other, (int, float)) else None
+
+
+def weight_of(xray: Xray, index: int) -> Tensor | None:
+    """The first weight matrix that a layer's operation reads."""
+    wiring = xray.wiring
+    for source in wiring.nodes[index].inputs:
+        leaf = wiring.source(source)
+        if leaf is not None and wiring.nodes[leaf].op == PARAMETER:
+            tensor: Tensor = xray.graph[leaf].variable
+            if tensor.dim() >= 2:
+                stored_by_rows = wiring.nodes[index].op not in ("Mm", "Addmm") or source != leaf
+                return tensor if stored_by_rows else tensor.detach().t()
+    return None

@@ -6,13 +6,13 @@ from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick
 from babysit.run import Parameter, Training
 from babysit.text import listing
-from babysit.wiring import RESHAPES, Node, Wiring, chain
+from babysit.wiring import DROPOUT, RESHAPES, Node, Wiring, chain
 
 LAYERS = frozenset({"Addmm", "Mm", "Linear", "Convolution"})
 # What a linear map may pass through and stay linear: reshaping, batch norm, averaging, adding
 # a bias. Dropout is a product with a constant.
-LINEAR_PASSAGE = RESHAPES | {"NativeBatchNorm", "CudnnBatchNorm", "NativeDropout", "AvgPool2D",
-                             "AdaptiveAvgPool2D", "Mean"}  # fmt: skip
+LINEAR_PASSAGE = RESHAPES | {"NativeBatchNorm", "CudnnBatchNorm", "NativeDropout", DROPOUT,
+                             "AvgPool2D", "AdaptiveAvgPool2D", "Mean"}  # fmt: skip
 
 
 class MissingNonlinearity(Rule):

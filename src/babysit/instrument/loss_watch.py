@@ -1,0 +1,66 @@
+"""Watching the calls of loss functions, and comparisons that count right answers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from babysit.instrument import losses
+from babysit.instrument.lens import Lens
+from babysit.instrument.patches import Patches
+from babysit.instrument.stepping import Stepping
+from babysit.instrument.trainings import Thread
+from babysit.wiring import LossCall
+
+
+class LossWatch:
+    """Tells the training's own losses from those of an evaluation.
+
+    Attributes:
+        crashed: the last call, if it raised and nothing went on after it.
+        training_datasets: identities of the data sets that trainings draw from.
+    """
+
+    def __init__(self, stepping: Stepping, thread: Thread, lens: Lens) -> None:
+        self._stepping, self._thread, self._lens = stepping, thread, lens
+        self.evaluations = losses.Evaluations()
+        self.crashed: LossCall | None = None
+        self.training_datasets: set[int] = set()
+
+    def attach(self, patches: Patches, wrap: Callable[..., Callable[[Any], Any]]) -> None:
+        for name in losses.FUNCTIONS:
+            see = functools.partial(self._called, name)
+            fail = functools.partial(self._failed, name)
+            patches.replace(torch.nn.functional, name, wrap(see, failed=fail))
+        for name in ("__eq__", "eq"):
+            patches.replace(Tensor, name, wrap(self._compared))
+
+    def _called(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
+        in_eval_mode = self._stepping.is_model_in_eval(self._thread.last)
+        if torch.is_grad_enabled() and not in_eval_mode and not self._lens.is_armed:
+            target = args[1] if len(args) > 1 else kwargs.get("target")
+            self.evaluations.trained_on(target)  # the usual step: nothing else to see
+            return
+        call = losses.Call.of(name, args, kwargs, result)
+        if call is not None:
+            self.evaluations.see(
+                call,
+                is_sampled=self._lens.is_armed,
+                in_eval_mode=in_eval_mode,
+                repeats_training_data=self._thread.dataset in self.training_datasets,
+            )
+
+    def _failed(self, name: str, args: Any, kwargs: Any) -> None:
+        call = losses.Call.of(name, args, kwargs, torch.zeros(()))
+        self.crashed = call.describe(crashed=1.0) if call is not None else None
+
+    def _compared(self, args: Any, kwargs: Any, result: Any) -> None:
+        if torch.is_grad_enabled() or len(args) != 2 or not isinstance(result, Tensor):
+            return
+        if losses.is_agreement(*args):
+            repeats = self._thread.dataset in self.training_datasets
+            self.evaluations.see_agreement(args[1], result, repeats_training_data=repeats)

@@ -1,0 +1,112 @@
+"""The contract of a probe: what it may watch, and how it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from babysit import catalogue
+
+if TYPE_CHECKING:
+    from babysit.instrument.trainings import TrainingState
+
+After = Callable[[Any, Any, Any], None]
+
+
+class Bench(Protocol):
+    """What the watcher lends to its probes."""
+
+    @property
+    def state(self) -> TrainingState | None:
+        """The training that stepped last in this thread."""
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the step at hand is sampled."""
+
+    def watch(self, owner: Any, name: str, after: After) -> None:
+        """Call ``after(args, kwargs, result)`` after every call of ``owner.name``."""
+
+    def note(self, signal: str, value: Tensor | float, place: str) -> None:
+        """Record a value with the step that closes next."""
+
+    def fact(self, name: str, value: Any) -> None:
+        """Record a fact of the training whose step closes next."""
+
+
+class Probe:
+    """Watches one kind of event. Every method may be left out.
+
+    All of them run guarded and timed. A probe never touches random states, modes, gradients or
+    the user's hooks.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def attach(self) -> None:
+        """Begin: call :meth:`watch` for what is to be watched. The way back is kept for you."""
+
+    def on_backward(self, loss: Tensor) -> None:
+        """A backward of a training is about to run."""
+
+    def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+        """An optimizer is about to change the weights."""
+
+    def after_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+        """It has; the step is not closed yet."""
+
+    def on_batch(self, loader: Any, batch: Any) -> None:
+        """A DataLoader's iterator gave a batch."""
+
+    def on_call(
+        self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool
+    ) -> None:
+        """An outermost module ran: on sampled steps, and a number of times in an evaluation.
+
+        Args:
+            inputs: its positional arguments.
+            is_evaluation: the trained model itself ran, without gradients or in eval mode.
+        """
+
+    def finish(self) -> None:
+        """The program has ended; the last chance to report."""
+
+    # -- for probes ----------------------------------------------------------------------
+
+    def watch(self, owner: Any, name: str, after: After) -> None:
+        """Call ``after(args, kwargs, result)`` after every call of ``owner.name``."""
+        self._bench.watch(owner, name, after)
+
+    def note(self, signal: str, value: Tensor | float, place: str = "") -> None:
+        """Record a value with the step that closes next; a later one at the same place wins."""
+        self._bench.note(signal, value, place)
+
+    def fact(self, name: str, value: Any) -> None:
+        """Record a fact of the training whose step closes next; dictionaries are merged."""
+        self._bench.fact(name, value)
+
+    @property
+    def state(self) -> TrainingState | None:
+        """The training that stepped last in this thread; ``None`` before the first step."""
+        return self._bench.state
+
+    @property
+    def step(self) -> int:
+        """Number of the optimizer step at hand."""
+        return self.state.step if self.state is not None else 0
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the step at hand is sampled."""
+        return self._bench.is_sampled
+
+
+@cache
+def kinds() -> tuple[type[Probe], ...]:
+    """Every probe there is, found by its file."""
+    return tuple(catalogue.classes("babysit.instrument.probes", Probe))

@@ -1,0 +1,1 @@
+"""What is seen of the program's calls, one kind a file."""
