@@ -191,3 +191,11 @@ def error_rate(accuracy: Series) -> Series:
     for step, value in zip(accuracy.steps.tolist(), accuracy.values.tolist(), strict=True):
         errors.append(step, 1 - value)
     return errors
+
+
+def stays(training: Training, parameter: str, samples: float) -> bool:
+    """Whether a parameter got gradients and yet kept its values over some samples at least."""
+    values = training.series("weight-rms", parameter).values
+    gradients = training.series("gradient-rms", parameter).values
+    enough = len(values) >= samples and len(gradients) >= samples
+    return enough and bool((values == values[0]).all()) and bool((gradients > 0).any())

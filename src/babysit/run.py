@@ -29,6 +29,7 @@ class Parameter:
         trainable: whether it requires a gradient.
         optimized: whether any optimizer holds it.
         is_parameter: an ``nn.Parameter``; ``False`` for a bare tensor that requires a gradient.
+        registered: ``False`` where it hides in a plain list or dictionary of its module.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Parameter:
     trainable: bool = True
     optimized: bool = True
     is_parameter: bool = True
+    registered: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
