@@ -1,4 +1,4 @@
-"""The adding problem: a plain RNN reads numbers and adds up the two that are marked."""
+"""The adding problem: an RNN of rectified units reads numbers and adds up the two that are marked."""
 
 import torch
 import torch.nn as nn
@@ -7,7 +7,7 @@ import torch.nn as nn
 class Adder(nn.Module):
     def __init__(self, hidden=32):
         super().__init__()
-        self.rnn = nn.RNN(2, hidden, batch_first=True)
+        self.rnn = nn.RNN(2, hidden, nonlinearity="relu", batch_first=True)
         nn.init.orthogonal_(self.rnn.weight_hh_l0)
         self.out = nn.Linear(hidden, 1)
 
@@ -16,7 +16,7 @@ class Adder(nn.Module):
         return self.out(states[:, -1]).squeeze(1)
 
 
-def batch(size, length=24):
+def batch(size, length=16):
     numbers = torch.rand(size, length) * 2 - 1
     marks = torch.zeros(size, length)
     half = length // 2
@@ -30,7 +30,7 @@ def main():
     torch.manual_seed(3)
     model = Adder()
     criterion = nn.MSELoss()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     x_test, y_test = batch(500)
     for step in range(1, 601):
         x, y = batch(32)

@@ -22,14 +22,14 @@ def predict(x):
     return (torch.tanh(x @ w1 + b1) @ w2 + b2).squeeze(1)
 
 
-optimizer = torch.optim.SGD([w1, b1, w2, b2], lr=0.02)
-for epoch in range(1, 41):
+optimizer = torch.optim.SGD([w1, b1, w2, b2], lr=0.005)
+for epoch in range(1, 61):
     for rows in torch.randperm(len(x_train)).split(34):
         loss = (predict(x_train[rows]) - y_train[rows]).pow(2).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    if epoch % 8 == 0:
+    if epoch % 12 == 0:
         with torch.no_grad():
             error = F.mse_loss(predict(x_test), y_test).item()
         print(f"epoch {epoch}: test error {error:.3f}")

@@ -199,3 +199,28 @@ def stays(training: Training, parameter: str, samples: float) -> bool:
     gradients = training.series("gradient-rms", parameter).values
     enough = len(values) >= samples and len(gradients) >= samples
     return enough and bool((values == values[0]).all()) and bool((gradients > 0).any())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spike:
+    """A value far above those around it."""
+
+    step: int
+    value: float
+    level: float
+
+    @property
+    def height(self) -> float:
+        return self.value / self.level
+
+
+def spikes(series: Series, height: float, *, reach: int = 25, skip: int = 20) -> list[Spike]:
+    """Points above ``height`` times the median of their neighbours; the first ones left out."""
+    steps, values = series.steps, series.values
+    found = []
+    for index in range(skip, len(values)):
+        around = values[max(0, index - reach) : index + reach + 1]
+        level = float(np.median(around[np.isfinite(around)])) if np.isfinite(around).any() else 0.0
+        if level > 0 and np.isfinite(values[index]) and values[index] > height * level:
+            found.append(Spike(step=int(steps[index]), value=float(values[index]), level=level))
+    return found

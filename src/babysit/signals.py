@@ -63,6 +63,10 @@ SIGNALS: Final[dict[str, Signal]] = {
         meaning="1 at steps whose backward began at a tensor that no operation made",
         absent="every loss had a graph",
     ),
+    "recurrent-gradient-norm": Signal(
+        meaning="L2 norm of the gradient of the first recurrent weight, as the optimizer got it",
+        absent="the model has no recurrent layer",
+    ),
     "learning-rate": Signal(
         meaning="rate of each optimizer group, written when it changes",
         absent="no torch.optim optimizer was seen",
