@@ -224,3 +224,28 @@ def spikes(series: Series, height: float, *, reach: int = 25, skip: int = 20) ->
         if level > 0 and np.isfinite(values[index]) and values[index] > height * level:
             found.append(Spike(step=int(steps[index]), value=float(values[index]), level=level))
     return found
+
+
+def sensitivities(training: Training) -> dict[str, dict[int, float]]:
+    """By weight and sampled step, how much the loss reacts: norms of gradient times weight / loss.
+
+    Free of scale: a loss, inputs or weights that are merely large leave it as it is, for the
+    gradient times the weight grows as the loss does. About 1 is usual.
+    """
+    losses = training.series("loss")
+    values = losses.values
+    finite = np.abs(values[np.isfinite(values)])
+    if not len(finite):
+        return {}
+    usual = max(float(np.median(finite[:5])), float(np.median(finite)), 1e-12)
+    found: dict[str, dict[int, float]] = {}
+    for name, weight in weights(training).items():
+        gradients = training.series("gradient-rms", name)
+        sizes = training.series("weight-rms", name)
+        amount = float(np.prod(weight.shape))
+        for step, gradient in zip(gradients.steps.tolist(), gradients.values.tolist(), strict=True):
+            size, loss = sizes.at(step), losses.at(step)
+            if size is not None and not np.isnan(gradient):
+                scale = max(abs(loss), usual) if loss is not None and np.isfinite(loss) else usual
+                found.setdefault(name, {})[step] = gradient * size * amount / scale
+    return found

@@ -9,8 +9,16 @@ from babysit.text import count, listing
 
 ENCODER = Parameter(name="encoder.weight", layer="encoder", kind="Linear")
 DECODER = Parameter(name="decoder.weight", layer="decoder", kind="Linear")
-RAN = {"samples": 9, "was_called": True, "is_whole": True, "is_fresh": True, "rank": 0,
-       "in_training_mode": True, "has_gradients_on": True, "is_fed_by_gradients": False}  # fmt: skip
+RAN = {
+    "samples": 9,
+    "was_called": True,
+    "is_whole": True,
+    "is_fresh": True,
+    "rank": 0,
+    "in_training_mode": True,
+    "has_gradients_on": True,
+    "is_fed_by_gradients": False,
+}
 
 
 class ParametersWithoutGradient(Rule):
