@@ -18,9 +18,7 @@ def bank_notes(n):
 notes = TensorDataset(*bank_notes(2000))
 loader = DataLoader(notes, batch_size=40, shuffle=True)
 
-net = nn.Sequential(
-    nn.Linear(4, 40), nn.ELU(), nn.Linear(40, 40), nn.ELU(), nn.Linear(40, 2)
-)
+net = nn.Sequential(nn.Linear(4, 40), nn.ELU(), nn.Linear(40, 40), nn.ELU(), nn.Linear(40, 2))
 criterion = nn.CrossEntropyLoss()
 optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
 

@@ -299,3 +299,61 @@ def is_recurrent(training: Training) -> bool:
     """Whether the model works on sequences step by step, so that the order of batches may matter."""
     kinds = {parameter.kind for parameter in training.parameters.values()}
     return any(kind in kinds for kind in ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"))
+
+
+def stays(training: Training, parameter: str, samples: float) -> bool:
+    """Whether a parameter got gradients and yet kept its values over some samples at least."""
+    values = training.series("weight-rms", parameter).values
+    gradients = training.series("gradient-rms", parameter).values
+    enough = len(values) >= samples and len(gradients) >= samples
+    return enough and bool((values == values[0]).all()) and bool((gradients > 0).any())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spike:
+    """A value far above those around it."""
+
+    step: int
+    value: float
+    level: float
+
+    @property
+    def height(self) -> float:
+        return self.value / self.level
+
+
+def spikes(series: Series, height: float, *, reach: int = 25, skip: int = 20) -> list[Spike]:
+    """Points above ``height`` times the median of their neighbours; the first ones left out."""
+    steps, values = series.steps, series.values
+    found = []
+    for index in range(skip, len(values)):
+        around = values[max(0, index - reach) : index + reach + 1]
+        level = float(np.median(around[np.isfinite(around)])) if np.isfinite(around).any() else 0.0
+        if level > 0 and np.isfinite(values[index]) and values[index] > height * level:
+            found.append(Spike(step=int(steps[index]), value=float(values[index]), level=level))
+    return found
+
+
+def sensitivities(training: Training) -> dict[str, dict[int, float]]:
+    """By weight and sampled step, how much the loss reacts: norms of gradient times weight / loss.
+
+    Free of scale: a loss, inputs or weights that are merely large leave it as it is, for the
+    gradient times the weight grows as the loss does. About 1 is usual.
+    """
+    losses = training.series("loss")
+    values = losses.values
+    finite = np.abs(values[np.isfinite(values)])
+    if not len(finite):
+        return {}
+    usual = max(float(np.median(finite[:5])), float(np.median(finite)), 1e-12)
+    found: dict[str, dict[int, float]] = {}
+    for name, weight in weights(training).items():
+        gradients = training.series("gradient-rms", name)
+        sizes = training.series("weight-rms", name)
+        amount = float(np.prod(weight.shape))
+        for step, gradient in zip(gradients.steps.tolist(), gradients.values.tolist(), strict=True):
+            size, loss = sizes.at(step), losses.at(step)
+            if size is not None and not np.isnan(gradient):
+                scale = max(abs(loss), usual) if loss is not None and np.isfinite(loss) else usual
+                found.setdefault(name, {})[step] = gradient * size * amount / scale
+    return found

@@ -42,6 +42,33 @@ SIGNALS: Final[dict[str, Signal]] = {
         meaning="L2 norm of the gradients before clip_grad_norm_",
         absent="gradients are not clipped",
     ),
+    "clip-norm": Signal(
+        meaning="limit given to clip_grad_norm_, per step", absent="gradients are not clipped"
+    ),
+    "clip-value": Signal(
+        meaning="limit given to clip_grad_value_, per step",
+        absent="gradients are not clipped by value",
+    ),
+    "clipped-share": Signal(
+        meaning="share of gradient elements at the limit of clip_grad_value_",
+        absent="gradients are not clipped by value",
+    ),
+    "clip-in-vain": Signal(
+        meaning="1 at steps that clipped when no backward had run since the last step",
+        absent="gradients are not clipped, or in their place",
+    ),
+    "clip-of-scaled-gradients": Signal(
+        meaning="1 at steps that clipped gradients while GradScaler still scaled them",
+        absent="gradients are not clipped, or in their place",
+    ),
+    "loss-without-graph": Signal(
+        meaning="1 at steps whose backward began at a tensor that no operation made",
+        absent="every loss had a graph",
+    ),
+    "recurrent-gradient-norm": Signal(
+        meaning="L2 norm of the gradient of the first recurrent weight, as the optimizer got it",
+        absent="the model has no recurrent layer",
+    ),
     "learning-rate": Signal(
         meaning="rate of each optimizer group, written when it changes",
         absent="no torch.optim optimizer was seen",

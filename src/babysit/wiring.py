@@ -170,6 +170,40 @@ class Wiring:
                 return index if same and self.nodes[top].op == "Exp" else None
         return None
 
+    def loss_terms(self) -> list[tuple[int, float]]:
+        """What the last node adds up: operations and the numbers that they are multiplied with."""
+        found: list[tuple[int, float]] = []
+        open_ends = [(len(self.nodes) - 1, 1.0)] if self.nodes else []
+        while open_ends and len(found) < 64:
+            index, factor = open_ends.pop()
+            node = self.nodes[index]
+            sources = [source for source in node.inputs if source is not None]
+            is_scaled = node.op in ("Mul", "Div") and "factor" in node.facts
+            if sources and (is_scaled or node.op in RESHAPES or node.op in ("Add", "Sub")):
+                factor *= node.facts.get("factor", 1.0)
+                open_ends += [(source, factor) for source in sources]
+            else:
+                found.append((index, factor))
+        return found
+
+    def loss_factor(self) -> float:
+        """The largest number that any term of the loss is multiplied with."""
+        return max((abs(factor) for _, factor in self.loss_terms()), default=1.0)
+
+    def summed_loss(self) -> tuple[int | None, int]:
+        """The term of the loss that adds up a batch without dividing, and the batch's size."""
+        size = next(
+            (node.shape[0] for node in self.nodes if node.op in LINEARS and len(node.shape) > 1), 0
+        )
+        for index, factor in self.loss_terms():
+            node = self.nodes[index]
+            added = [self.nodes[source].shape[:1] for source in node.inputs if source is not None]
+            adds_batch = node.op == "Sum" and not node.shape and added == [(size,)]
+            is_summed = adds_batch or node.facts.get("reduction") == 2
+            if is_summed and size > 1 and abs(factor) * size > 2:
+                return index, size
+        return None, size
+
     def hidden_squashes(self) -> list[int]:
         """Sigmoids and tanhs between two layers: no gates, no attention, no outputs.
 

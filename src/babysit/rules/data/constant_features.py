@@ -59,7 +59,11 @@ class ConstantFeatures(Rule):
         for layer, series in run.places("constant-columns").items():
             constant, total = series.last, run.series("input-columns", layer).last
             at_zero = run.series("columns-at-zero", layer)
-            if not constant or constant >= total or (len(at_zero) and at_zero.last > self.max_at_zero):
+            if (
+                not constant
+                or constant >= total
+                or (len(at_zero) and at_zero.last > self.max_at_zero)
+            ):
                 continue
             if total >= self.wide and constant < self.max_share * total:
                 continue

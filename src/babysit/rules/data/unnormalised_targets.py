@@ -62,7 +62,9 @@ class UnnormalisedTargets(Rule):
         why="WHY_TARGETS_WAIT",
     )
     max_error = threshold(
-        default=1.05, unit="error / targets' standard deviation", why="1 is what the mean alone gives"
+        default=1.05,
+        unit="error / targets' standard deviation",
+        why="1 is what the mean alone gives",
     )
     examples = (
         sick(steps=100, target_mean={"MseLoss": [150.0] * 9}, target_std={"MseLoss": [77.0] * 9},
@@ -119,7 +121,7 @@ class UnnormalisedTargets(Rule):
     def _where(self, run: Training, place: str) -> Place | None:
         """The line of the comparison."""
         for wiring in run.wirings[:1]:
-            for index in wiring.find({place.split()[0]}):
+            for index in wiring.find({place.split(maxsplit=1)[0]}):
                 if wiring.nodes[index].line:
                     return wiring.nodes[index].place
         return run.source("backward")

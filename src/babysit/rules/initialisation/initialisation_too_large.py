@@ -62,7 +62,9 @@ class InitialisationTooLarge(Rule):
         why="WHY_LARGE_GAIN",
     )
     min_output = threshold(
-        default=3, unit="root mean square of a layer's output", why="a tanh at 3 passes one per cent"
+        default=3,
+        unit="root mean square of a layer's output",
+        why="a tanh at 3 passes one per cent",
     )
     min_loss = threshold(
         default=2,
