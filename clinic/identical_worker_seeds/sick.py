@@ -24,7 +24,6 @@ class JitteredBottles(Dataset):
         return torch.as_tensor(row, dtype=torch.float32), int(self.kinds[index])
 
 
-
 def main():
     torch.manual_seed(2)
     rng = np.random.default_rng(2)

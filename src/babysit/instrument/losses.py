@@ -51,7 +51,7 @@ class Call:
 
     def accuracy(self) -> Tensor | None:
         """Share of rightly classified examples, where the loss is a classification's."""
-        scores, target = self.prediction.detach()[:MAX_EXAMPLES], self.target[:MAX_EXAMPLES]
+        scores, target = first_rows(self.prediction.detach()), first_rows(self.target)
         if self.function in ("cross_entropy", "nll_loss") and scores.dim() >= 2:
             wanted = target if target.dim() == scores.dim() - 1 else target.argmax(dim=1)
             return (scores.argmax(dim=1) == wanted).float().mean()
@@ -63,7 +63,7 @@ class Call:
     def describe(self, **more: float) -> LossCall:
         """Shapes, and what the values tell, as data for the rules."""
         place = sources.caller() or {}
-        scores = self.prediction.detach()[:MAX_EXAMPLES].float()
+        scores = first_rows(self.prediction.detach()).float()
         facts = {**more, "value": self.value.item()}
         if scores.numel():
             facts |= {"min": scores.amin().item(), "max": scores.amax().item()}
@@ -75,9 +75,14 @@ class Call:
             function=self.function,
             prediction_shape=tuple(self.prediction.shape),
             target_shape=tuple(self.target.shape),
-            facts=facts | describe_target(self.target.detach()[:MAX_EXAMPLES]),
+            facts=facts | describe_target(first_rows(self.target.detach())),
             **place,
         )
+
+
+def first_rows(tensor: Tensor) -> Tensor:
+    """At most :data:`MAX_EXAMPLES` of a batch; all of what has no batch."""
+    return tensor[:MAX_EXAMPLES] if tensor.dim() else tensor
 
 
 def describe_target(target: Tensor) -> dict[str, float]:

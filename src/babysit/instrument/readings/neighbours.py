@@ -13,7 +13,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from babysit.instrument import rows
 from babysit.instrument.reading import Reading, Values
 from babysit.instrument.readings.inputs import DATA, reads_plain_data
-from babysit.instrument.readings.labels import MAX_CLASSES
+from babysit.instrument.readings.purity import MAX_CLASSES
 from babysit.instrument.xray import Xray
 
 MAX_ROWS: Final = 400
