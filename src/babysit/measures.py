@@ -280,7 +280,7 @@ def num_examples(training: Training) -> int:
     A loader says; otherwise the different examples met in batches, once hardly any is new.
     """
     loaders = training.facts.get("loaders", {}).values()
-    sizes = [loader["num_examples"] for loader in loaders if loader["trained"] > 1]
+    sizes: list[int] = [loader["num_examples"] for loader in loaders if loader["trained"] > 1]
     if sizes:
         return max(sizes)
     fed = training.facts.get("fed", {}).values()

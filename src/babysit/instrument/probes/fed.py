@@ -137,12 +137,8 @@ class Fed(Probe):
         size = max(batch.shape[0], self._loaded[1] if self._loaded and site[1] else 0)
         fed = rows.read(batch, self._limit(module, site))
         if torch.is_grad_enabled():
-            self._open = (
-                module,
-                batch,
-                fed,
-                site,
-            )  # a backward may follow: a training in eval mode
+            # A backward may follow: then it is a training in eval mode.
+            self._open = (module, batch, fed, site, size)
         else:
             self._evaluate(module, fed, site, size)
 
