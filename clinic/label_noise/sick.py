@@ -18,7 +18,7 @@ def readings(n, mistakes=0.0):
     return torch.tensor(points, dtype=torch.float32), torch.tensor(kind, dtype=torch.float32)
 
 
-x, y = readings(400, mistakes=0.25)
+x, y = readings(400, mistakes=0.15)
 valid_x, valid_y = readings(400)
 
 net = nn.Sequential(nn.Linear(2, 24), nn.SiLU(), nn.Linear(24, 24), nn.SiLU(), nn.Linear(24, 1))
