@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from babysit.instrument import sources
 
 _MACHINERY: Final = ("torch/nn/modules/", "torch\\nn\\modules\\")
-_PICKS: Final = 32
+_ELEMENTS: Final = 65_536
 _ROWS: Final = 512
 _OURS: Final = sources._OURS
 
@@ -68,16 +68,19 @@ def _drops_result(code: CodeType, offset: int) -> bool:
 
 
 def fingerprint(inputs: Sequence[Any]) -> tuple[Any, ...] | None:
-    """A few values of a call's inputs: the same for the same data, wherever it lies."""
+    """Shapes and weighted sums of a call's inputs: the same for the same data, wherever it lies."""
     tensors = [value for value in inputs if isinstance(value, Tensor) and value.numel()]
-    if not tensors:
-        return None
-    picks = []
+    sums = []
     for tensor in tensors[:2]:
-        flat = tensor.detach().reshape(-1) if tensor.numel() <= 65_536 else tensor.detach()[0]
-        flat = flat.reshape(-1)
-        picks.append((tuple(tensor.shape), *flat[:: -(-flat.numel() // _PICKS)].tolist()))
-    return tuple(picks)
+        flat = tensor.detach().reshape(-1)[:_ELEMENTS].double()
+        sums.append((tuple(tensor.shape), (flat @ weights_for(flat)).item()))
+    return tuple(sums) or None
+
+
+def weights_for(values: Tensor) -> Tensor:
+    """Weights that no two sets of values are likely to agree in."""
+    order = torch.arange(1, values.shape[-1] + 1, dtype=torch.float64, device=values.device)
+    return order.sqrt()
 
 
 def repeats_rows(inputs: Sequence[Any]) -> bool:
@@ -86,8 +89,7 @@ def repeats_rows(inputs: Sequence[Any]) -> bool:
     if batch is None or batch.dim() < 2 or not 4 <= batch.shape[0] <= 16_384:
         return False
     rows = batch.detach().reshape(batch.shape[0], -1)[:, :_ROWS].double()
-    weights = torch.arange(1, rows.shape[1] + 1, dtype=torch.float64, device=rows.device).sqrt()
-    return int((rows @ weights).unique().numel()) <= batch.shape[0] // 2
+    return int((rows @ weights_for(rows)).unique().numel()) <= batch.shape[0] // 2
 
 
 def innermost_module(frame: FrameType | None) -> nn.Module | None:

@@ -82,7 +82,7 @@ class TrainModeDuringEvaluation(Rule):
         metrics = [*run.places("eval-loss").values(), *run.places("eval-accuracy").values()]
         if any(np.isin(distinct, series.steps).mean() >= 0.5 for series in metrics):
             return False
-        return len(distinct) >= 3 and float(np.median(np.diff(distinct))) <= 1
+        return int((np.diff(distinct) == 1).sum()) >= 3
 
     def _finding(
         self, name: str, site: Mapping[str, Any], steps: Any, *, has_metric: bool
