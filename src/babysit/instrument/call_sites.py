@@ -16,6 +16,7 @@ from babysit.instrument import sources
 
 _MACHINERY: Final = ("torch/nn/modules/", "torch\\nn\\modules\\")
 _ELEMENTS: Final = 65_536
+MAX_NODES: Final = 20_000
 _ROWS: Final = 512
 _OURS: Final = sources._OURS
 
@@ -102,3 +103,22 @@ def innermost_module(frame: FrameType | None) -> nn.Module | None:
             return owner
         frame = frame.f_back
     return None
+
+
+def oldest_number(loss: Tensor) -> int | None:
+    """The lowest sequence number in a loss's graph, leaves aside; ``None`` if it is too large."""
+    if loss.grad_fn is None:
+        return None
+    seen, stack, oldest = {loss.grad_fn}, [loss.grad_fn], loss.grad_fn._sequence_nr()
+    while stack:
+        node = stack.pop()
+        for source, _ in node.next_functions:
+            if source is not None and source not in seen:
+                if source.name() == "torch::autograd::AccumulateGrad":
+                    continue
+                seen.add(source)
+                stack.append(source)
+                oldest = min(oldest, source._sequence_nr())
+        if len(seen) > MAX_NODES:
+            return None
+    return int(oldest)
