@@ -25,7 +25,10 @@ def load(seed):
     images = (images - 4.9) / 6.0
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     labels = torch.as_tensor(bunch.target)
-    return (images[order[:1200]], labels[order[:1200]]), (images[order[1200:]], labels[order[1200:]])
+    return (images[order[:1200]], labels[order[:1200]]), (
+        images[order[1200:]],
+        labels[order[1200:]],
+    )
 
 
 def main():
