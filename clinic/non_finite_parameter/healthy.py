@@ -18,8 +18,11 @@ def sentences(module):
     return [found[:12] for found in words if len(found) >= 6]
 
 
-texts = [(words, label) for label, module in enumerate((random, statistics, collections, torch.nn.functional))
-         for words in sentences(module)]
+texts = [
+    (words, label)
+    for label, module in enumerate((random, statistics, collections, torch.nn.functional))
+    for words in sentences(module)
+]
 random.shuffle(texts)
 counts = collections.Counter(word for words, _ in texts for word in set(words))
 vocabulary = ["<pad>", *sorted(counts)]

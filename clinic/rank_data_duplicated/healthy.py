@@ -50,17 +50,17 @@ def worker(rank, world_size, path):
             test_loss = F.cross_entropy(scores, labels[test])
             accuracy = (scores.argmax(1) == labels[test]).float().mean()
         if rank == 0:
-            print(f"epoch {epoch + 1}: {seen} images per process, test loss {test_loss:.3f}, "
-                  f"accuracy {accuracy:.3f}")
+            print(
+                f"epoch {epoch + 1}: {seen} images per process, test loss {test_loss:.3f}, "
+                f"accuracy {accuracy:.3f}"
+            )
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as directory:
         path = "file://" + os.path.join(directory, "rendezvous")
-        helper = torch.multiprocessing.get_context("fork").Process(
-            target=worker, args=(1, 2, path)
-        )
+        helper = torch.multiprocessing.get_context("fork").Process(target=worker, args=(1, 2, path))
         helper.start()
         worker(0, 2, path)
         helper.join()

@@ -30,6 +30,7 @@ class Parameter:
         trainable: whether it requires a gradient.
         optimized: whether any optimizer holds it.
         is_parameter: an ``nn.Parameter``; ``False`` for a bare tensor that requires a gradient.
+        registered: ``False`` where it hides in a plain list or dictionary of its module.
         shares_with: another parameter that lies in the same memory (tied weights), if any.
     """
 
@@ -41,6 +42,7 @@ class Parameter:
     trainable: bool = True
     optimized: bool = True
     is_parameter: bool = True
+    registered: bool = True
     shares_with: str | None = None
 
     @property

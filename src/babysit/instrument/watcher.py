@@ -22,7 +22,7 @@ from torch.optim.optimizer import (
 
 from babysit.faults import Faults
 from babysit.guard import transparent
-from babysit.instrument import sources, xray
+from babysit.instrument import rows, sources, xray
 from babysit.instrument.bench import ProbeBench
 from babysit.instrument.calls import Calls
 from babysit.instrument.emitter import Emitter
@@ -189,7 +189,11 @@ class Watcher:
         @functools.wraps(original)
         def next_batch(loader: Any) -> Any:
             started = time.perf_counter()
-            batch = original(loader)
+            try:
+                batch = original(loader)
+            except StopIteration:
+                self.thread.dataset = None  # what is evaluated now is not its data
+                raise
             if self.active:
                 self._calls.timed(self._batch_loaded, loader, batch, time.perf_counter() - started)
             return batch
@@ -254,6 +258,7 @@ class Watcher:
 
     def _batch_loaded(self, loader: Any, batch: Any, seconds: float) -> None:
         self.thread.dataset = id(loader._dataset)
+        self.thread.batch_rows = rows.num_rows(batch)
         self.bench.on_batch(loader, batch)
         if self.thread.last is not None:
             self.thread.last.data_seconds += seconds
