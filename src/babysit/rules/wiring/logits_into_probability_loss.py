@@ -121,7 +121,7 @@ def name_of(wiring: Wiring, index: int) -> str:
 
 
 def refused(wiring: Wiring) -> Iterator[Found]:
-    """Calls with values outside the range: 0…1 for BCELoss, which raises, 0 and below for kl_div."""
+    """Calls with values out of range: beyond 0…1 for BCELoss (it raised), above 0 for kl_div."""
     for call in wiring.calls:
         low, high = call.facts.get("min", 0.0), call.facts.get("max", 0.0)
         is_outside = low < 0 or high > 1
@@ -136,7 +136,7 @@ def refused(wiring: Wiring) -> Iterator[Found]:
             )  # fmt: skip
         elif call.function == "kl_div" and high > POSITIVE:
             yield (
-                "the loss `kl_div` expects log-probabilities first, which are never above 0, but "
+                "the loss `kl_div` expects log-probabilities first, never above 0, but "
                 f"the prediction reaches {number(high)}",
                 Place(op=call.function, file=call.file, line=call.line, code=call.code),
                 Evidence(signal="prediction", value=high, limit=0.0), LOG_FIRST,
