@@ -40,7 +40,9 @@ for epoch in range(12):
         optimizer.step()
     with torch.no_grad():
         redrawn, scores = model(pixels[test])
-        print(f"epoch {epoch}: pictures {F.mse_loss(redrawn, pixels[test]).item():.4f}, "
-              f"names {F.cross_entropy(scores, names[test]).item():.3f}")
+        print(
+            f"epoch {epoch}: pictures {F.mse_loss(redrawn, pixels[test]).item():.4f}, "
+            f"names {F.cross_entropy(scores, names[test]).item():.3f}"
+        )
 
 print(f"test accuracy {(scores.argmax(dim=1) == names[test]).float().mean().item():.3f}")

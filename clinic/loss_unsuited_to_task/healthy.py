@@ -14,7 +14,9 @@ CONTEXT = 3
 def read_letters():
     modules = (str, list, dict, set, int, float, bytes, tuple)
     docs = " ".join(
-        getattr(cls, name).__doc__ or "" for cls in modules for name in sorted(vars(cls))
+        getattr(cls, name).__doc__ or ""
+        for cls in modules
+        for name in sorted(vars(cls))
         if callable(getattr(cls, name))
     )
     cleaned = "".join(c if c in ALPHABET else " " for c in docs.lower())

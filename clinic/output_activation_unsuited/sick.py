@@ -32,7 +32,9 @@ for epoch in range(30):
     x_train, y_train = x_train[order], y_train[order]
     if epoch % 10 == 9:
         with torch.no_grad():
-            print("epoch", epoch + 1, "test", round(((model(x_test) - y_test) ** 2).mean().item(), 3))
+            print(
+                "epoch", epoch + 1, "test", round(((model(x_test) - y_test) ** 2).mean().item(), 3)
+            )
 
 with torch.no_grad():
     print(f"test mse {((model(x_test) - y_test) ** 2).mean().item():.3f}")

@@ -16,7 +16,9 @@ train_y, test_y = side[:400], side[400:]
 class Moons(nn.Module):
     def __init__(self, width=32):
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh())
+        self.body = nn.Sequential(
+            nn.Linear(2, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh()
+        )
         self.head = nn.Linear(width, 1)
 
     def forward(self, x):

@@ -51,4 +51,6 @@ with torch.no_grad():
     probabilities = net(inputs[test])
     guess = probabilities.argmax(dim=1)
     sure = probabilities.gather(1, labels[test].unsqueeze(1)).mean().item()
-print(f"test accuracy {(guess == labels[test]).float().mean().item():.3f}, mean probability {sure:.3f}")
+print(
+    f"test accuracy {(guess == labels[test]).float().mean().item():.3f}, mean probability {sure:.3f}"
+)

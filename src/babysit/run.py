@@ -30,6 +30,7 @@ class Parameter:
         trainable: whether it requires a gradient.
         optimized: whether any optimizer holds it.
         is_parameter: an ``nn.Parameter``; ``False`` for a bare tensor that requires a gradient.
+        registered: ``False`` where it hides in a plain list or dictionary of its module.
         shares_with: another parameter that lies in the same memory (tied weights), if any.
     """
 
@@ -41,6 +42,7 @@ class Parameter:
     trainable: bool = True
     optimized: bool = True
     is_parameter: bool = True
+    registered: bool = True
     shares_with: str | None = None
 
     @property
@@ -147,6 +149,15 @@ class Training:
             {},
         )
         return Place(**{**known, "layer": layer, "op": op})
+
+    def labelled(self, label: str) -> Node | None:
+        """The operation with this label (:attr:`Wiring.labels`), with its line if any has it."""
+        found = [
+            wiring.nodes[wiring.labels.index(label)]
+            for wiring in self.wirings
+            if label in wiring.labels
+        ]
+        return next((node for node in found if node.line), found[0] if found else None)
 
     def apply(self, event: Event) -> None:
         kind, step = event["event"], event.get("step", 0)

@@ -48,21 +48,17 @@ class Describer:
     def _adopt_modules(self, state: TrainingState, reading: Pending) -> None:
         reached = {id(leaf) for leaf in reading.leaves}
         roots = [r for r in reading.roots if any(id(p) in reached for p in r.parameters())]
-        copies = {type(root) for root in roots} & {
-            type(other) for other in reading.roots if has_parameters(other) and other not in roots
+        copies = {signature(root) for root in roots} & {
+            signature(other)
+            for other in reading.roots
+            if has_parameters(other) and other not in roots
         }
         if copies:  # a target or teacher network: what it says moves with the training
             self.facts(state, has_teacher=True)
         layers = [m for root in roots for m in root.modules() if behaves_by_mode(m)]
         state.roots = [weakref.ref(root) for root in roots]
         state.mode_layers = [weakref.ref(layer) for layer in layers[:MAX_MODE_LAYERS]]
-        built = {
-            name: place
-            for root in roots
-            for module in root.modules()
-            if (name := self._names.layer(module)) and (place := self._names.place_of(module))
-        }
-        self.facts(state, layer_places=built)
+        self.facts(state, layer_places=self._names.places(roots))
 
     def _adopt_wiring(self, state: TrainingState, reading: Pending) -> None:
         assert reading.wiring is not None
@@ -109,12 +105,13 @@ class Describer:
 
     def _parameter(self, tensor: Tensor, optimized: bool, shares: str | None) -> dict[str, Any]:
         name, layer, kind = self._names.parameter(tensor)
-        return {
+        fields = {
             "name": name, "shape": list(tensor.shape), "layer": layer, "kind": kind,
             "dtype": str(tensor.dtype).removeprefix("torch."), "trainable": tensor.requires_grad,
             "optimized": optimized, "is_parameter": isinstance(tensor, nn.Parameter),
             "shares_with": shares,
         }  # fmt: skip
+        return fields if self._names.is_registered(tensor) else {**fields, "registered": False}
 
     def _optimizer(self, optimizer: Optimizer) -> dict[str, Any]:
         groups = [
@@ -132,6 +129,11 @@ class Describer:
         if new:
             state.facts.update(new)
             self.emit("facts", state, facts=new)
+
+
+def signature(module: nn.Module) -> tuple[Any, ...]:
+    """The same for two networks of the same build."""
+    return type(module), *(tuple(parameter.shape) for parameter in module.parameters())
 
 
 def with_line(

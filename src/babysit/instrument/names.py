@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 import weakref
 from collections.abc import Iterable, Iterator, MutableMapping
@@ -40,6 +42,7 @@ class Names:
         self._roots: MutableMapping[nn.Module, str] = WeakIdKeyDictionary()
         self._layers: MutableMapping[nn.Module, str] = WeakIdKeyDictionary()
         self._parameters: MutableMapping[Tensor, tuple[str, str, str]] = WeakIdKeyDictionary()
+        self._hidden: MutableMapping[Tensor, bool] = WeakIdKeyDictionary()
         self._num_bare = 0
         self._has_several: bool | None = None
 
@@ -108,6 +111,50 @@ class Names:
     def knows(self, tensor: Tensor) -> bool:
         return tensor in self._parameters
 
+    def is_registered(self, tensor: Tensor) -> bool:
+        """Whether its module knows it; one in a plain list attribute is hidden from the model."""
+        return tensor not in self._hidden
+
+    def search_attributes(self, wanted: Iterable[Tensor]) -> None:
+        """Name tensors hidden in plain lists, tuples and dictionaries of known models."""
+        missing = {id(tensor) for tensor in wanted if not self.knows(tensor)}
+        for root, prefix in list(self._roots.items()):
+            for name, module in root.named_modules():
+                for attribute, value in list(vars(module).items()) if missing else ():
+                    if attribute.startswith("_"):
+                        continue
+                    full = clean(f"{prefix}{name}").rstrip(".")
+                    path = f"{full}.{attribute}" if full else attribute
+                    for held, item in held_in(value, path):
+                        if missing & {id(tensor) for tensor in tensors_of(item)}:
+                            self._name_hidden(held, item, module, attribute)
+                            missing -= {id(tensor) for tensor in tensors_of(item)}
+
+    def _name_hidden(
+        self, path: str, item: nn.Module | Tensor, owner: nn.Module, attribute: str
+    ) -> None:
+        """Names and the source line of a layer or tensor that its model does not know of."""
+        if isinstance(item, Tensor):
+            self._hidden[item] = True
+            self._name(item, path, path, type(owner).__name__)
+            return
+        built = line_of_attribute(owner, attribute)
+        for name, layer in item.named_modules():
+            full = f"{path}.{name}" if name else path
+            self._layers[layer] = full
+            if built is not None:
+                self._built.setdefault(layer, built)
+            for own, parameter in layer.named_parameters(recurse=False):
+                self._hidden[parameter] = True
+                self._name(parameter, f"{full}.{own}", full, type(layer).__name__)
+
+    def places(self, modules: Iterable[nn.Module]) -> dict[str, dict[str, Any]]:
+        """Layers with the line that built them; those hidden in plain lists among them."""
+        own = [module for root in modules for module in root.modules()]
+        hidden = [m for m, name in list(self._layers.items()) if "[" in name]
+        found = ((self.layer(module), self.place_of(module)) for module in [*own, *hidden])
+        return {name: place for name, place in found if name and place}
+
     def search_frames(self, wanted: Iterable[Tensor]) -> None:
         """Name tensors by the variables that hold them, or their model, in the user's frames.
 
@@ -163,6 +210,35 @@ def variable_of(value: Any) -> str | None:
         frame = sources.user_frame(frame.f_back)
     names = (name for space in spaces for name, held in list(space.items()) if held is value)
     return next((name for name in names if not name.startswith("_") and name != "self"), None)
+
+
+def held_in(value: Any, path: str, depth: int = 2) -> Iterator[tuple[str, nn.Module | Tensor]]:
+    """Layers and trainable tensors in an attribute that is a plain container, with their paths."""
+    if isinstance(value, (nn.Module, Tensor)):
+        if not isinstance(value, Tensor) or (value.requires_grad and value.is_leaf):
+            yield path, value
+    elif depth and isinstance(value, dict):
+        for key, item in list(value.items())[:MAX_ITEMS]:
+            yield from held_in(item, f"{path}[{key!r}]", depth - 1)
+    elif depth and isinstance(value, (list, tuple)):
+        for index, item in enumerate(value[:MAX_ITEMS]):
+            yield from held_in(item, f"{path}[{index}]", depth - 1)
+
+
+def tensors_of(item: nn.Module | Tensor) -> list[Tensor]:
+    return [item] if isinstance(item, Tensor) else list(item.parameters())
+
+
+def line_of_attribute(owner: nn.Module, attribute: str) -> tuple[str, int] | None:
+    """Where a class assigns an attribute first."""
+    try:
+        lines, first = inspect.getsourcelines(type(owner))
+        path = inspect.getsourcefile(type(owner))
+    except (OSError, TypeError):  # a class without a file
+        return None
+    wanted = re.compile(rf"\bself\.{re.escape(attribute)}\b")
+    number = next((first + i for i, line in enumerate(lines) if wanted.search(line)), None)
+    return (path, number) if path and number else None
 
 
 def tensors_in(value: Any, path: str, depth: int = 2) -> Iterator[tuple[str, Tensor]]:

@@ -35,12 +35,16 @@ class Xray:
         roots: the outermost modules that ran.
         calls: the loss functions called since the last step.
         facts: what readings have to say about the training as a whole.
+        names: of layers and parameters.
+        scopes: which modules ran, and how they were entered.
     """
 
     wiring: Wiring
     graph: list[Any]
     leaves: list[Tensor]
     loss: Tensor
+    names: Names
+    scopes: Scopes
     roots: list[nn.Module] = field(default_factory=list)
     calls: Sequence[LossCall] = ()
     untouchable: set[int] = field(default_factory=set)
@@ -68,6 +72,7 @@ def read(loss: Tensor, *, step: int, scopes: Scopes, names: Names) -> Xray | Non
         names.add_root(root)
     leaves = [node.variable for node in graph if is_leaf(node)]
     if any(not names.knows(leaf) for leaf in leaves):
+        names.search_attributes(leaves)
         names.search_frames(leaves)
     index_of = {node: index for index, node in enumerate(graph)}
     owners = scopes.owners()
@@ -88,6 +93,8 @@ def read(loss: Tensor, *, step: int, scopes: Scopes, names: Names) -> Xray | Non
         graph=graph,
         leaves=leaves,
         loss=loss,
+        names=names,
+        scopes=scopes,
         roots=list(scopes.roots),
         untouchable=untouchable,
     )
@@ -190,6 +197,8 @@ def facts_of(node: Any, op: str, shape: tuple[int, ...]) -> dict[str, float]:
         factor = constant(node)
         if factor is not None:
             facts["factor"] = factor if op == "Mul" else (1 / factor if factor else math.inf)
+    elif op in ("Clamp", "ClampMax", "ClampMin"):
+        facts = limits(node)
     elif op == "Convolution":
         facts = {"groups": float(node._saved_groups), "transposed": float(node._saved_transposed)}
     elif op == "NativeBatchNorm":
@@ -200,12 +209,21 @@ def facts_of(node: Any, op: str, shape: tuple[int, ...]) -> dict[str, float]:
     if op == "NllLoss":
         facts["ignore_index"] = float(signed(node._saved_ignore_index))
         facts["has_weight"] = float(node._saved_weight is not None)
+    elif op.startswith("BinaryCrossEntropy"):
+        weights = (node._saved_weight, getattr(node, "_saved_pos_weight", None))
+        facts["has_weight"] = float(any(weight is not None for weight in weights))
     return facts
 
 
 def signed(number: int) -> int:
     """An integer attribute of a node, which Python sees without its sign."""
     return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def limits(node: Any) -> dict[str, float]:
+    """The numbers that a clamp clamps to, those that are there."""
+    found = {name: getattr(node, f"_saved_{name}", None) for name in ("min", "max")}
+    return {name: float(one) for name, one in found.items() if isinstance(one, (int, float))}
 
 
 def constant(node: Any) -> float | None:
