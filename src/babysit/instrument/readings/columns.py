@@ -48,7 +48,9 @@ class Columns(Reading):
             is_constant = low == high
             constant = is_constant.nonzero().flatten()
             is_one = len(constant) == 1 and float(low[constant[0]]) == 1
-            rests = float((low[~is_constant] == 0).float().mean()) if len(constant) < len(low) else 1
+            rests = (
+                float((low[~is_constant] == 0).float().mean()) if len(constant) < len(low) else 1
+            )
             values.setdefault("input-columns", {})[layer] = float(len(low))
             values.setdefault("constant-columns", {})[layer] = float(0 if is_one else len(constant))
             values.setdefault("columns-at-zero", {})[layer] = rests

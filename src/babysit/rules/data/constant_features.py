@@ -38,7 +38,7 @@ class ConstantFeatures(Rule):
     max_share = threshold(
         default=0.2,
         unit="share of the columns of a wide input",
-        why="WHY_COLUMNS",
+        why="healthy images of digits have 5 to 10 % constant border pixels",
     )
     max_at_zero = threshold(
         default=0.5,
@@ -59,7 +59,11 @@ class ConstantFeatures(Rule):
         for layer, series in run.places("constant-columns").items():
             constant, total = series.last, run.series("input-columns", layer).last
             at_zero = run.series("columns-at-zero", layer)
-            if not constant or constant >= total or (len(at_zero) and at_zero.last > self.max_at_zero):
+            if (
+                not constant
+                or constant >= total
+                or (len(at_zero) and at_zero.last > self.max_at_zero)
+            ):
                 continue
             if total >= self.wide and constant < self.max_share * total:
                 continue
