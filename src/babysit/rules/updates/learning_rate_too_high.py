@@ -41,6 +41,9 @@ class LearningRateTooHigh(Rule):
         "vanishing-gradients",
         "loss-not-decreasing",
         "overfitting",
+        "collapsed-outputs",
+        "saturated-activations",
+        "class-imbalance",
     )
     max_ratio = threshold(
         default=0.03,
