@@ -60,12 +60,12 @@ class BatchSizeTooLarge(Rule):
     examples = (
         sick(
             loss=[2.3 - 0.02 * step for step in range(20)],
-            batch_size={step: 4000 for step in range(0, 20, 3)},
+            batch_size=dict.fromkeys(range(0, 20, 3), 4000),
             facts={"num_examples": 4000}, optimizer=ADAM,
         ),
         healthy(
             loss=[2.3 - 0.02 * step for step in range(20)],
-            batch_size={step: 64 for step in range(0, 20, 3)},
+            batch_size=dict.fromkeys(range(0, 20, 3), 64),
             facts={"num_examples": 4000}, optimizer=ADAM,
         ),
     )  # fmt: skip
@@ -78,7 +78,7 @@ class BatchSizeTooLarge(Rule):
         has_closure = any(optimizer.kind == "LBFGS" for optimizer in run.optimizers)
         if total < self.min_examples or size < self.min_share * total or has_closure:
             return
-        if not 5 <= len(values) or run.steps > self.max_steps or len(run.series("backwards")):
+        if not len(values) >= 5 or run.steps > self.max_steps or len(run.series("backwards")):
             return
         if not is_bounded_below(run) or run.facts.get("has_loaded_weights"):
             return

@@ -8,7 +8,6 @@ from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import count, number
 
-
 NUM_BLOCKS = 30
 
 
