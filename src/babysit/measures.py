@@ -293,7 +293,7 @@ def num_examples(training: Training) -> int:
     A loader says; otherwise the different examples met in batches, once hardly any is new.
     """
     loaders = training.facts.get("loaders", {}).values()
-    sizes = [loader["num_examples"] for loader in loaders if loader["trained"] > 1]
+    sizes: list[int] = [loader["num_examples"] for loader in loaders if loader["trained"] > 1]
     if sizes:
         return max(sizes)
     fed = training.facts.get("fed", {}).values()
@@ -309,7 +309,7 @@ def num_weights(training: Training) -> int:
 
 
 def is_recurrent(training: Training) -> bool:
-    """Whether the model works on sequences step by step, so that the order of batches may matter."""
+    """Whether the model reads sequences step by step: the order of batches may be meant."""
     kinds = {parameter.kind for parameter in training.parameters.values()}
     return any(kind in kinds for kind in ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"))
 
