@@ -11,6 +11,7 @@ from babysit.run import Optimizer, Parameter, Training
 from babysit.text import count, number
 from babysit.wiring import Node, chain
 
+SGD = Optimizer(kind="SGD")
 SUMMED = chain(Node(op="Addmm", shape=(64, 1)), Node(op="MseLoss", facts={"reduction": 2.0}))
 AVERAGED = chain(Node(op="Addmm", shape=(64, 1)), Node(op="MseLoss", facts={"reduction": 1.0}))
 FC = (Parameter(name="fc.weight", shape=(8, 8)),)
@@ -66,9 +67,9 @@ class GradientsNotAveraged(Rule):
         default=4, unit="backwards a step", why="two or three may be losses of their own"
     )
     examples = (
-        sick(wiring=SUMMED, parameters=FC, loss=FALLING, optimizer=Optimizer(kind="SGD"), **WILD),
-        healthy(wiring=SUMMED, parameters=FC, loss=FALLING, optimizer=Optimizer(kind="SGD"), **CALM),
-        healthy(wiring=AVERAGED, parameters=FC, loss=FALLING, optimizer=Optimizer(kind="SGD"),
+        sick(wiring=SUMMED, parameters=FC, loss=FALLING, optimizer=SGD, **WILD),
+        healthy(wiring=SUMMED, parameters=FC, loss=FALLING, optimizer=SGD, **CALM),
+        healthy(wiring=AVERAGED, parameters=FC, loss=FALLING, optimizer=SGD,
                 **WILD),
     )  # fmt: skip
 
