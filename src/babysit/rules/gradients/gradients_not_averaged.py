@@ -63,6 +63,11 @@ class GradientsNotAveraged(Rule):
         unit="update / weight",
         why="healthy programs under SGD lie at 0.0004 to 0.052; 0.10 in the clinic",
     )
+    min_leap = threshold(
+        default=3,
+        unit="times the first loss",
+        why="2.9 was the most in healthy programs; then the early updates count, which did it",
+    )
     min_backwards = threshold(
         default=4, unit="backwards a step", why="two or three may be losses of their own"
     )
@@ -86,8 +91,11 @@ class GradientsNotAveraged(Rule):
             return
         typical, early = typical_ratio(run), early_ratio(run)
         values = run.series("loss").values
-        ends_badly = len(values) > 0 and not np.isfinite(values[-1])
-        ratio = early if ends_badly or course(values) is None else typical
+        if not len(values):
+            return
+        ends_badly = not np.isfinite(values[-1])
+        leaps = ends_badly or bool(np.nanmax(values) > self.min_leap * abs(values[0]))
+        ratio = early if leaps or course(values) is None else typical
         if ratio is None or not ratio > self.max_ratio:
             return
         what = (
