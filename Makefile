@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs new-rule clean
+.PHONY: help demo test check bench scores calibration docs new-rule clean
 
 help:  ## Say what the targets do
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +29,12 @@ check: .venv/.ready  ## Format, lint, types, floors, generated pages
 
 bench: .venv/.ready  ## Measure the cost of watching; writes docs/cost.md
 	$(RUN) benchmarks.cost
+
+scores: .venv/.ready  ## Judge the rules on all programs under six seeds (an hour)
+	$(RUN) benchmarks.scores --seeds 0 1 2 3 4 5
+
+calibration: .venv/.ready  ## Measure all thresholds on all programs (ten minutes)
+	$(RUN) benchmarks.calibration
 
 docs: .venv/.ready  ## Write the generated pages (docs/rules/)
 	$(RUN) benchmarks.pages

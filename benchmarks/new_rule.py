@@ -47,6 +47,7 @@ class {title}(Rule):
                 remedies=(Remedy(name="todo", text="TODO: what to do."),),
             )
 '''
+CASE = 'lines = ["TODO: text of the guilty line in sick.py"]\nlayers = []\n'
 PROGRAM = '"""TODO: an ordinary training script, seeded, under two seconds."""\n'
 
 
@@ -63,6 +64,7 @@ def main(name: str) -> int:
         ROOT / "src/babysit/rules" / group / f"{module}.py": RULE.replace("{title}", title),
         ROOT / "clinic" / module / "sick.py": PROGRAM,
         ROOT / "clinic" / module / "healthy.py": PROGRAM,
+        ROOT / "clinic" / module / "case.toml": CASE,
     }
     taken = [path for path in files if path.exists()]
     if taken:

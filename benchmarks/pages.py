@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from babysit import catalogue
-from babysit.cli.explain import clinic
+from babysit.cli.explain import clinic, margins
 from babysit.cli.output import difference
 from babysit.rule import Rule
 
@@ -20,15 +20,21 @@ def page(rule: type[Rule]) -> str:
         "",
         rule.summary(),
         "",
-        f"*{rule.severity}, since {rule.since}*",
+        f"*{rule.severity}, since {rule.since}{', needs a checkup' * rule.needs_checkup()}*",
         "",
     ]
     for heading, text in rule.sections().items():
         lines += [f"## {heading}", "", text.replace("``", "`"), ""]
     if rule.thresholds():
-        lines += ["## Thresholds", "", "| name | value | unit | why |", "|---|---|---|---|"]
         lines += [
-            f"| `{name}` | {limit.default:g} | {limit.unit} | {limit.why} |"
+            "## Thresholds",
+            "",
+            "| name | value | unit | why | measured |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| `{name}` | {limit.default:g} | {limit.unit} | {limit.why} "
+            f"| {'; '.join(margins(rule, name))} |"
             for name, limit in rule.thresholds().items()
         ]
         lines.append("")

@@ -1,4 +1,4 @@
-"""Running the clinic's and the ward's programs, with and without watching."""
+"""Running the programs of clinic, ward and field with and without watching."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-CLINIC = ROOT / "clinic"
-SICK = sorted(CLINIC.glob("*/sick.py"))
-TWINS = sorted(CLINIC.glob("*/healthy.py"))
-WARD = sorted((CLINIC / "ward").glob("*.py"))
+from benchmarks.cases import ROOT
 
 
 @dataclass(frozen=True)
@@ -25,10 +21,6 @@ class Outcome:
     stderr: str
     exit_code: int
     digest: dict[str, Any]
-
-
-def name_of(program: Path) -> str:
-    return f"{program.parent.name}/{program.stem}"
 
 
 def run(program: Path, folder: Path, *watcher: str) -> Outcome:

@@ -12,13 +12,8 @@ from babysit import catalogue
 from babysit.findings import SEVERITIES, Finding
 from babysit.rule import Rule
 from babysit.run import SCHEMA, Run, Training
-from babysit.signals import SIGNALS
 from babysit.text import count
 
-ABSENT = {
-    "wiring": "the autograd graph of no step could be read",
-    "optimizer": "no torch.optim optimizer was seen",
-}
 NOT_TRAINED = "no training was seen"
 
 
@@ -111,9 +106,9 @@ def diagnose(
 
 def judge_one(judge: Rule, training: Training) -> tuple[list[Finding], str | None, str | None]:
     """One rule on one training: its findings, why it did not examine, how it failed."""
-    for need in judge.needs:
-        if not training.has(need):
-            return [], ABSENT.get(need) or SIGNALS[need].absent, None
+    absence = judge.absence(training)
+    if absence is not None:
+        return [], absence, None
     try:
         conclusions = list(judge.conclude(training))
     except Exception as error:  # a rule's fault must never reach the user's training
@@ -129,7 +124,10 @@ def judge_one(judge: Rule, training: Training) -> tuple[list[Finding], str | Non
 def rank(
     findings: Sequence[Finding], explains: Mapping[str, Sequence[str]], symptoms: set[str]
 ) -> list[Finding]:
-    """Consequences point to their cause; roots come first, graver and surer ones before others."""
+    """Consequences point to their cause; roots come first, graver and surer ones before others.
+
+    A symptom follows from whatever cause there is. Advice waits until no error is left.
+    """
 
     def weight(finding: Finding) -> tuple[bool, int, float, int]:
         return (
@@ -139,15 +137,21 @@ def rank(
             finding.first_step,
         )
 
-    ordered = sorted(findings, key=weight)
+    is_broken = any(finding.severity == "error" for finding in findings)
+    judged = [f for f in findings if not is_broken or f.severity != "advice"]
+    ordered = sorted(judged, key=weight)
     because: dict[str, str] = {}
     for finding in ordered:
         for other in ordered:
             explained = finding.rule in explains[other.rule]
             if explained and not leads_to(finding.rule, other.rule, because):
                 because.setdefault(finding.rule, other.rule)
-    judged = [replace(f, because_of=because.get(f.rule)) for f in ordered]
-    return sorted(judged, key=lambda finding: depth(finding.rule, because))
+    causes = [f.rule for f in ordered if f.rule not in symptoms and f.severity != "advice"]
+    for symptom in symptoms - because.keys():  # any cause will do
+        if causes and not leads_to(symptom, causes[0], because):
+            because[symptom] = causes[0]
+    linked = [replace(f, because_of=because.get(f.rule)) for f in ordered]
+    return sorted(linked, key=lambda finding: depth(finding.rule, because))
 
 
 def depth(rule: str, because: Mapping[str, str]) -> int:

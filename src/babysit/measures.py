@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from babysit.findings import Place
 from babysit.run import Parameter, Training
 from babysit.signals import Series
+from babysit.wiring import Node
 
 if TYPE_CHECKING:
     from babysit.signals import Floats
@@ -107,6 +109,35 @@ def chance_loss(training: Training) -> float | None:
     return None
 
 
+def sole_loss(training: Training) -> Node | None:
+    """The one comparison that the loss is made of, where the loss is nothing but its mean."""
+    for wiring in training.wirings[:1]:
+        last = wiring.nodes[-1] if wiring.nodes else None
+        if last is not None and last.facts.get("reduction") == 1:
+            return last
+    return None
+
+
+def waits(training: Training, level: float) -> float:
+    """Share of the steps that had passed before the loss stayed at or below a level for a while.
+
+    One when it never did; windows of the losses are compared, not single ones.
+    """
+    values = training.series("loss").values
+    if not len(values):
+        return 0.0
+    width = max(1, len(values) // 40)
+    windows = [values[at : at + width].mean() for at in range(0, len(values), width)]
+    return next((i / len(windows) for i, mean in enumerate(windows) if mean <= level), 1.0)
+
+
+def label_entropy(training: Training) -> float | None:
+    """Cross-entropy of always answering with the class shares, from the labels seen."""
+    shares = [series.last for series in training.places("label-share").values() if len(series)]
+    positive = np.array([share for share in shares if share > 0])
+    return float(-(positive * np.log(positive)).sum()) if len(positive) else None
+
+
 def weights(training: Training) -> dict[str, Parameter]:
     """Trained weight matrices and kernels in the order of the forward pass; no embeddings."""
     order = [
@@ -159,6 +190,11 @@ def median(series: Series) -> float:
     return float(np.median(series.values)) if len(series) else float("nan")
 
 
+def always(series: Series, *, at_least: int = 1) -> bool:
+    """Whether a yes-or-no signal said yes every time, and often enough to count."""
+    return len(series) >= at_least and bool((series.values > 0.5).all())
+
+
 def rate(training: Training) -> float | None:
     """The highest learning rate that was in force, over all groups."""
     rates = [float(series.values.max()) for series in training.places("learning-rate").values()]
@@ -191,6 +227,78 @@ def error_rate(accuracy: Series) -> Series:
     for step, value in zip(accuracy.steps.tolist(), accuracy.values.tolist(), strict=True):
         errors.append(step, 1 - value)
     return errors
+
+
+def rates_over_steps(training: Training, group: str = "0") -> Floats:
+    """The learning rate of a group at each of fifty-one evenly spaced steps; empty if unknown."""
+    series = training.series("learning-rate", group)
+    if not len(series) or training.steps < 2:
+        return np.array([])
+    steps = np.linspace(0, training.steps - 1, 51).astype(int)
+    found = np.searchsorted(series.steps, steps, side="right") - 1
+    return series.values[np.maximum(found, 0)]
+
+
+def phase(training: Training, step: int, group: str = "0") -> str:
+    """Where in its schedule the learning rate is: warm-up, constant, decay, or ended.
+
+    Judged by the highest rate that was ever in force: rising towards it is warm-up, within a
+    hundredth of it constant, below a hundredth of it ended.
+    """
+    series = training.series("learning-rate", group)
+    now = series.at(step)
+    if now is None:
+        return "constant"
+    peak = float(series.values.max())
+    if now >= 0.99 * peak:
+        return "constant"
+    if step < int(series.steps[series.values >= 0.99 * peak][0]):
+        return "warm-up"
+    return "decay" if now > 0.01 * peak else "ended"
+
+
+def holds_rate(training: Training, since: int = 0) -> bool:
+    """Whether no group's learning rate changed by more than a hundredth after a step."""
+    for series in training.places("learning-rate").values():
+        now = series.at(since)
+        later = series.since(since)
+        values = np.append(later, now if now is not None else later[:1])
+        if len(values) and values.max() - values.min() > 0.01 * max(values.max(), 1e-30):
+            return False
+    return True
+
+
+def line_of(stream: str) -> Place | None:
+    """The line of an evaluation, from its name: ``train.py:52 > train.py:31``, maybe ``#2``."""
+    file, _, line = stream.rpartition(" > ")[2].partition("#")[0].rpartition(":")
+    return Place(file=file, line=int(line)) if line.isdigit() else None
+
+
+def num_examples(training: Training) -> int:
+    """How many examples the training has, 0 where it cannot be told.
+
+    A loader says; otherwise the different examples met in batches, once hardly any is new.
+    """
+    loaders = training.facts.get("loaders", {}).values()
+    sizes = [loader["num_examples"] for loader in loaders if loader["trained"] > 1]
+    if sizes:
+        return max(sizes)
+    fed = training.facts.get("fed", {}).values()
+    known = [one["known"] for one in fed if one["is_telling"] and one["again"] > 0.9]
+    held = [one["batch"] for one in fed if one["is_held"]]
+    return max([*known, *held], default=0)
+
+
+def num_weights(training: Training) -> int:
+    """Trainable numbers among the parameters that an optimizer holds."""
+    owned = (p for p in training.parameters.values() if p.trainable and p.optimized)
+    return sum(int(np.prod(parameter.shape)) for parameter in owned)
+
+
+def is_recurrent(training: Training) -> bool:
+    """Whether the model works on sequences step by step, so that the order of batches may matter."""
+    kinds = {parameter.kind for parameter in training.parameters.values()}
+    return any(kind in kinds for kind in ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"))
 
 
 def stays(training: Training, parameter: str, samples: float) -> bool:

@@ -11,8 +11,13 @@ from typing import Any, ClassVar, overload
 
 from babysit.findings import Finding, Severity, Unexamined
 from babysit.run import Optimizer, Parameter, Training
+from babysit.signals import CHECKUP, SIGNALS
 from babysit.wiring import Wiring
 
+ABSENT = {
+    "wiring": "the autograd graph of no step could be read",
+    "optimizer": "no torch.optim optimizer was seen",
+}
 Conclusions = Iterator[Finding | Unexamined]
 Numbers = Sequence[float] | Mapping[int, float]
 
@@ -88,6 +93,18 @@ class Rule(ABC):
     @classmethod
     def thresholds(cls) -> dict[str, Threshold]:
         return {n: value for n, value in vars(cls).items() if isinstance(value, Threshold)}
+
+    @classmethod
+    def needs_checkup(cls) -> bool:
+        """Whether it can only judge what experiments wrote."""
+        return any(need in SIGNALS and SIGNALS[need].absent == CHECKUP for need in cls.needs)
+
+    def absence(self, run: Training) -> str | None:
+        """What it lacks to judge a training; ``None`` when nothing."""
+        for need in self.needs:
+            if not run.has(need):
+                return ABSENT.get(need) or SIGNALS[need].absent
+        return None
 
     def conclude(self, run: Training) -> Conclusions:
         """:meth:`check`, with this rule's name and severity filled in where left open."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from babysit.findings import Place
 from babysit.signals import SIGNALS, Series
@@ -17,6 +17,7 @@ from babysit.wiring import LossCall, Node, Wiring
 SCHEMA: Final = 1
 MAX_WIRINGS: Final = 8
 Event = Mapping[str, Any]
+Role: TypeAlias = Literal["weight", "bias", "norm", "embedding"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ class Parameter:
         optimized: whether any optimizer holds it.
         is_parameter: an ``nn.Parameter``; ``False`` for a bare tensor that requires a gradient.
         registered: ``False`` where it hides in a plain list or dictionary of its module.
+        shares_with: another parameter that lies in the same memory (tied weights), if any.
     """
 
     name: str
@@ -41,6 +43,16 @@ class Parameter:
     optimized: bool = True
     is_parameter: bool = True
     registered: bool = True
+    shares_with: str | None = None
+
+    @property
+    def role(self) -> Role:
+        """What the parameter is for, by the class of its layer and its shape."""
+        if "Norm" in self.kind:
+            return "norm"
+        if "Embedding" in self.kind:
+            return "embedding"
+        return "bias" if len(self.shape) < 2 else "weight"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +149,15 @@ class Training:
             {},
         )
         return Place(**{**known, "layer": layer, "op": op})
+
+    def labelled(self, label: str) -> Node | None:
+        """The operation with this label (:attr:`Wiring.labels`), with its line if any has it."""
+        found = [
+            wiring.nodes[wiring.labels.index(label)]
+            for wiring in self.wirings
+            if label in wiring.labels
+        ]
+        return next((node for node in found if node.line), found[0] if found else None)
 
     def apply(self, event: Event) -> None:
         kind, step = event["event"], event.get("step", 0)

@@ -27,6 +27,13 @@ LINEARS: Final = frozenset(
     "Addmm Mm Linear Convolution MkldnnConvolution CudnnConvolution Addmv Mv Bmm Baddbmm "
     "MklLinear MkldnnLinear".split()
 )
+POOLINGS: Final = frozenset(
+    "Dropout MaxPool2DWithIndices AvgPool2D MaxPool1D MkldnnMaxPool2D AdaptiveAvgPool2D "
+    "AdaptiveMaxPool2D MaxPool3DWithIndices AvgPool3D Mean".split()
+)
+NORMS: Final = frozenset(
+    "NativeBatchNorm CudnnBatchNorm NativeLayerNorm NativeGroupNorm FusedRmsNorm".split()
+)
 SOFTMAXES: Final = frozenset({"Softmax", "SafeSoftmax"})
 
 
@@ -100,6 +107,16 @@ class Wiring:
         """Indices of the nodes whose operation is one of ``ops``, inputs first."""
         wanted = frozenset(ops)
         return (index for index, node in enumerate(self.nodes) if node.op in wanted)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """A name for every node that is the same from step to step: ``Log 0``, ``Log 1`` …"""
+        counts: dict[str, int] = {}
+        found = []
+        for node in self.nodes:
+            found.append(f"{node.op} {counts.get(node.op, 0)}")
+            counts[node.op] = counts.get(node.op, 0) + 1
+        return tuple(found)
 
     def source(self, index: int | None, *, through: frozenset[str] = RESHAPES) -> int | None:
         """The node that produced a value, looking back through operations of one operand."""
@@ -186,6 +203,55 @@ class Wiring:
             if is_summed and size > 1 and abs(factor) * size > 2:
                 return index, size
         return None, size
+
+    def hidden_squashes(self) -> list[int]:
+        """Sigmoids and tanhs between two layers: no gates, no attention, no outputs.
+
+        A gate's result meets another value in a product; an output reaches no further layer.
+        """
+        return [index for index in self.find({"Sigmoid", "Tanh"}) if self.feeds_layer(index)]
+
+    def is_normalised(self, layer: str, *, within: int = 6) -> bool:
+        """Whether a normalisation follows a layer within its next few operations."""
+        waiting = {i for i, node in enumerate(self.nodes) if node.layer == layer and node.inputs}
+        for _ in range(within):
+            waiting = {user for index in waiting for user in self.consumers[index]}
+            if any(self.nodes[index].op in NORMS for index in waiting):
+                return True
+        return False
+
+    def feeds_layer(self, index: int, *, through: frozenset[str] = RESHAPES | POOLINGS) -> bool:
+        """Whether a value goes on only into layers with weights of their own (at least one)."""
+        waiting, num_layers = [index], 0
+        while waiting:
+            at = waiting.pop()
+            for user in self.consumers[at]:
+                node = self.nodes[user]
+                if node.op in LINEARS and any(
+                    self.weight(source) for source in node.inputs if source != at
+                ):
+                    num_layers += 1
+                elif node.op in through:
+                    waiting.append(user)
+                else:
+                    return False
+        return num_layers > 0
+
+
+def share_kept(wiring: Wiring) -> float:
+    """The share of values that dropout leaves on the best way from the data to the loss.
+
+    Dropouts one after another multiply; a way around them (a residual) counts as it is.
+    """
+    kept: list[float | None] = []
+    for node in wiring.nodes:
+        before = [kept[index] for index in node.inputs if index is not None]
+        known = [share for share in before if share is not None]
+        if known:
+            kept.append(max(known) * (1 - node.facts.get("p", 0.0)))
+        else:  # parameters alone carry no data; plain data and embeddings do
+            kept.append(1.0 if None in node.inputs or node.op == "Embedding" else None)
+    return (kept[-1] if kept else None) or 1.0
 
 
 def chain(*nodes: Node, step: int = 0) -> Wiring:

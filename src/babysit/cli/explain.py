@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,7 +45,7 @@ def command(name: str) -> None:
 
 
 def limits(page: Page, rule: type[Rule]) -> None:
-    """The thresholds, and what chose them."""
+    """The thresholds, what chose them, and how far healthy trainings stay away."""
     from babysit.text import number
 
     thresholds = rule.thresholds()
@@ -53,6 +54,35 @@ def limits(page: Page, rule: type[Rule]) -> None:
     for name, limit in thresholds.items():
         page.paragraph(f"`{name}` = {number(limit.default)} {limit.unit}", indent=2)
         page.paragraph(plain(limit.why), indent=6)
+        for text in margins(rule, name):
+            page.paragraph(f"Measured: {text}.", indent=6)
+
+
+def margins(rule: type[Rule], limit: str) -> list[str]:
+    """What was compared with a threshold on healthy programs, and on the rule's sick one."""
+    from babysit.text import number
+
+    known = calibration().get(rule.name(), {}).get(limit, {})
+    texts = []
+    for kind, label in (("healthy", "healthy programs"), ("sick", "its own sick program")):
+        found = known.get(kind)
+        if found:
+            low, middle, high = (number(found[part]) for part in ("low", "middle", "high"))
+            count = f"{found['count']} {label}" if kind == "healthy" else label
+            span = f"{low} to {high}" if low != high else low
+            usual = f", usually up to {middle}" if kind == "healthy" and low != high else ""
+            texts.append(f"{count}: {span}{usual}")
+    return texts
+
+
+@cache
+def calibration() -> dict[str, Any]:
+    """What ``benchmarks.calibration`` measured, by rule and threshold."""
+    import json
+
+    path = clinic() / "calibration.json"
+    known: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return known
 
 
 def relations(page: Page, rule: type[Rule]) -> None:

@@ -47,6 +47,10 @@ class ProbeBench:
     def is_sampled(self) -> bool:
         return self._lens.is_armed
 
+    @property
+    def is_anomaly_mode_on(self) -> bool:
+        return self._lens.is_users_anomaly_on()
+
     def watch(self, owner: Any, name: str, after: After) -> None:
         self._replace(owner, name, after)
 
@@ -93,6 +97,10 @@ class ProbeBench:
     def finish(self) -> None:
         for one in self._wanting("finish"):
             self._faults.guard(one.finish)
+
+    def on_fork(self) -> None:
+        for one in self._wanting("on_fork"):
+            self._faults.guard(one.on_fork)
 
     def take(self) -> tuple[Notes, dict[str, Any]]:
         """What was noted since the last time: values by signal and place, and facts."""

@@ -87,9 +87,12 @@ class Describer:
         if any(not self._names.knows(tensor) for tensor in tensors.values()):
             self._names.search_frames(tensors.values())
         changed = []
+        holders: dict[int, str] = {}
         for tensor in tensors.values():
             is_updated = not state.optimizers or id(tensor) in optimized
-            fields = self._parameter(tensor, is_updated)
+            name = self._names.parameter(tensor)[0]
+            holder = holders.setdefault(memory_of(tensor), name)
+            fields = self._parameter(tensor, is_updated, holder if holder != name else None)
             if state.described.get(fields["name"]) != fields:
                 state.described[fields["name"]] = fields
                 changed.append(fields)
@@ -100,12 +103,13 @@ class Describer:
             state.facts["optimizers"] = optimizers
             self.emit("optimizers", state, optimizers=optimizers)
 
-    def _parameter(self, tensor: Tensor, optimized: bool) -> dict[str, Any]:
+    def _parameter(self, tensor: Tensor, optimized: bool, shares: str | None) -> dict[str, Any]:
         name, layer, kind = self._names.parameter(tensor)
         fields = {
             "name": name, "shape": list(tensor.shape), "layer": layer, "kind": kind,
             "dtype": str(tensor.dtype).removeprefix("torch."), "trainable": tensor.requires_grad,
             "optimized": optimized, "is_parameter": isinstance(tensor, nn.Parameter),
+            "shares_with": shares,
         }  # fmt: skip
         return fields if self._names.is_registered(tensor) else {**fields, "registered": False}
 
@@ -162,3 +166,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.item()
     return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def memory_of(tensor: Tensor) -> int:
+    """Something that two tensors have in common when they lie in the same memory."""
+    try:
+        return tensor.untyped_storage().data_ptr() or id(tensor)
+    except (RuntimeError, NotImplementedError):  # sparse, sharded, or without memory of its own
+        return id(tensor)

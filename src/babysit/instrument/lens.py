@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +21,8 @@ class Lens:
     """From :meth:`arm` to the next backward: which module runs and, if wanted, source lines.
 
     Attributes:
-        users_anomaly: anomaly mode as the user set it, and whether it checks for NaN.
+        users_anomaly: anomaly mode as the user set it, and whether it checks for NaN; kept while
+            our own lies over it.
     """
 
     def __init__(self, names: Names, pacer: Pacer, on_call: OnCall) -> None:
@@ -29,7 +31,7 @@ class Lens:
         self.users_anomaly = (False, True)
         self._names, self._pacer = names, pacer
         self._readings = [kind() for kind in reading.kinds()]
-        self._with_lines = False
+        self._with_lines = self._is_overlaid = False
         self._is_careful = False
         self._line_cost = sources.seconds_per_stack()
 
@@ -38,7 +40,6 @@ class Lens:
         self.is_armed, self._with_lines = True, with_lines and not self._is_careful
         if not self._is_careful:
             self.scopes.attach()
-        self.users_anomaly = (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled())
         self.focus()
 
     def disarm(self) -> None:
@@ -63,13 +64,35 @@ class Lens:
 
     def focus(self) -> None:
         """Have autograd note the Python stack of every node it makes from here on."""
-        if self.is_armed and self._with_lines:
-            torch._C.set_anomaly_enabled(True, False)
+        if self.is_armed and self._with_lines and not self._is_overlaid:
+            self.users_anomaly = (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled())
+            if not self.users_anomaly[0]:
+                torch._C.set_anomaly_enabled(True, False)
+                self._is_overlaid = True
 
     def _look_away(self) -> None:
         """Anomaly mode as the user left it, so that backward runs as it would without us."""
-        if self.is_armed and self._with_lines:
+        if self._is_overlaid:
             torch._C.set_anomaly_enabled(*self.users_anomaly)
+            self._is_overlaid = False
+
+    def is_users_anomaly_on(self) -> bool:
+        """Whether the script itself runs under anomaly detection right now."""
+        return self.users_anomaly[0] if self._is_overlaid else torch.is_anomaly_enabled()
+
+    def anomaly_mode_used(self, context: Any, *, sets_mode: bool) -> None:
+        """The script's own detect_anomaly or set_detect_anomaly: it must find and leave its mode.
+
+        Args:
+            context: what keeps the mode that it goes back to; ours must not be that.
+            sets_mode: whether this call has just set the mode.
+        """
+        if self._is_overlaid:
+            if (context.prev, context.prev_check_nan) == (True, False):
+                context.prev, context.prev_check_nan = self.users_anomaly
+            if sets_mode:
+                self._is_overlaid = False
+                self.focus()
 
     def read(
         self, loss: Tensor, pending: Pending, *, step: int, calls: Sequence[LossCall], is_bad: bool

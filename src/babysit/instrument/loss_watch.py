@@ -51,7 +51,7 @@ class LossWatch:
                 call,
                 is_sampled=self._lens.is_armed,
                 in_eval_mode=in_eval_mode,
-                repeats_training_data=self._thread.dataset in self.training_datasets,
+                repeats_training_data=self._repeats(call.target),
             )
 
     def _failed(self, name: str, args: Any, kwargs: Any) -> None:
@@ -62,5 +62,14 @@ class LossWatch:
         if torch.is_grad_enabled() or len(args) != 2 or not isinstance(result, Tensor):
             return
         if losses.is_agreement(*args):
-            repeats = self._thread.dataset in self.training_datasets
+            repeats = self._repeats(args[1])
             self.evaluations.see_agreement(args[1], result, repeats_training_data=repeats)
+
+    def _repeats(self, target: Tensor) -> bool:
+        """Whether an evaluation's labels come with a training data set's latest batch.
+
+        A loader that was left in the middle says nothing of labels that do not fit its batch.
+        """
+        size = self._thread.batch_rows
+        fits = not size or (target.dim() > 0 and target.shape[0] % size == 0)
+        return self._thread.dataset in self.training_datasets and fits

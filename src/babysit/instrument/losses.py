@@ -21,6 +21,7 @@ FUNCTIONS: Final = (
     "gaussian_nll_loss", "soft_margin_loss", "multi_margin_loss", "multilabel_soft_margin_loss",
 )  # fmt: skip
 MAX_EXAMPLES: Final = 2048
+MAX_KEPT: Final = 65_536
 
 
 @dataclass
@@ -125,6 +126,7 @@ class Evaluations:
         self._means: dict[tuple[tuple[str, int], ...], tuple[Mean, Mean]] = {}
         self._open: list[tuple[tuple[tuple[str, int], ...], Call]] = []
         self._trained_on: tuple[int, tuple[int, ...]] | None = None
+        self._last_target: Tensor | None = None
         self._with_loss: set[tuple[int, tuple[int, ...]]] = set()
         self.calls: list[LossCall] = []
         self.on_training_data: set[str] = set()
@@ -150,6 +152,15 @@ class Evaluations:
         """Remember the training's own targets: what repeats them is no evaluation."""
         if isinstance(target, Tensor):
             self._trained_on = (target.data_ptr(), tuple(target.shape))
+            self._last_target = target if target.numel() <= MAX_KEPT else None
+
+    def _repeats_batch(self, target: Tensor) -> bool:
+        """Whether labels of zeros and ones are the training batch's, converted or compared."""
+        last = self._last_target
+        if last is None or target.dtype == torch.int64 or last.numel() != target.numel():
+            return False
+        ones = target.reshape(-1).to(last.device) > 0.5
+        return bool(torch.equal(ones, last.detach().reshape(-1) > 0.5))
 
     def _add(self, site: tuple[tuple[str, int], ...], call: Call, repeats: bool) -> None:
         loss, accuracy = self._means.setdefault(site, (Mean(), Mean()))
@@ -164,7 +175,7 @@ class Evaluations:
     def see_agreement(self, target: Tensor, result: Tensor, *, repeats_training_data: bool) -> None:
         """A hand-written accuracy: predictions compared with labels, outside any gradient."""
         key = (target.data_ptr(), tuple(target.shape))
-        if key == self._trained_on or key in self._with_loss:
+        if key == self._trained_on or key in self._with_loss or self._repeats_batch(target):
             return
         site = sources.call_chain()
         self._means.setdefault(site, (Mean(), Mean()))[1].add(
@@ -201,12 +212,25 @@ def stream_name(site: tuple[tuple[str, int], ...]) -> str:
 
 
 def is_agreement(left: Any, right: Any) -> bool:
-    """Whether a comparison looks like predicted classes against labels: two integer vectors."""
-    return (
-        isinstance(left, Tensor)
-        and isinstance(right, Tensor)
-        and left.dim() == 1
-        and left.shape == right.shape
-        and left.shape[0] > 1
-        and left.dtype == right.dtype == torch.int64
-    )
+    """Whether a comparison looks like predicted classes against labels.
+
+    Two integer vectors, or two vectors of zeros and ones of whatever type: a binary
+    classification's ``(scores > 0).float() == labels``. A single column counts as a vector.
+    """
+    if not isinstance(left, Tensor) or not isinstance(right, Tensor):
+        return False
+    shape = left.shape
+    is_vector = len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
+    if not is_vector or shape != right.shape or shape[0] < 2:
+        return False
+    if left.dtype == right.dtype == torch.int64:
+        return True
+    return is_binary(left) and is_binary(right)
+
+
+def is_binary(values: Tensor) -> bool:
+    """Whether a vector's (first) values are all zero or one."""
+    if values.dtype == torch.bool:
+        return True
+    some = values.detach()[:MAX_EXAMPLES]
+    return bool(((some - 0.5).abs() - 0.5).abs().amax().item() == 0)

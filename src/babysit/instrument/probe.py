@@ -28,6 +28,10 @@ class Bench(Protocol):
     def is_sampled(self) -> bool:
         """Whether the step at hand is sampled."""
 
+    @property
+    def is_anomaly_mode_on(self) -> bool:
+        """Whether the script, not our lens, runs under anomaly detection."""
+
     def watch(self, owner: Any, name: str, after: After) -> None:
         """Call ``after(args, kwargs, result)`` after every call of ``owner.name``."""
 
@@ -76,6 +80,9 @@ class Probe:
     def finish(self) -> None:
         """The program has ended; the last chance to report."""
 
+    def on_fork(self) -> None:
+        """This is a forked child of the script: nothing may be recorded or written here."""
+
     # -- for probes ----------------------------------------------------------------------
 
     def watch(self, owner: Any, name: str, after: After) -> None:
@@ -104,6 +111,11 @@ class Probe:
     def is_sampled(self) -> bool:
         """Whether the step at hand is sampled."""
         return self._bench.is_sampled
+
+    @property
+    def is_anomaly_mode_on(self) -> bool:
+        """Whether the script, not our lens, runs under anomaly detection."""
+        return self._bench.is_anomaly_mode_on
 
 
 @cache

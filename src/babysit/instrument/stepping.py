@@ -267,6 +267,9 @@ class Stepping:
         for index, loss in enumerate(losses):
             state.step = index
             self._describer.emit("sample", state, values={"loss": loss})
+        for pending in readings:
+            self._describer.emit("sample", state, values=pending.values)
+        thread.last = state
 
     def report_crash(self, thread: Thread, call: LossCall) -> None:
         """The program ended in a loss function that raised: what it was given."""

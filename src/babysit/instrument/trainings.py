@@ -171,6 +171,7 @@ class Thread(threading.local):
         self.is_grad_training = False
         self.idle_losses: list[float] = []
         self.dataset: int | None = None
+        self.batch_rows = 0
 
     @property
     def leaves(self) -> list[Tensor]:

@@ -22,7 +22,7 @@ from torch.optim.optimizer import (
 
 from babysit.faults import Faults
 from babysit.guard import transparent
-from babysit.instrument import sources, xray
+from babysit.instrument import rows, sources, xray
 from babysit.instrument.bench import ProbeBench
 from babysit.instrument.calls import Calls
 from babysit.instrument.emitter import Emitter
@@ -113,6 +113,11 @@ class Watcher:
         hooks = torch.autograd.graph.saved_tensors_hooks
         patches.replace(hooks, "__enter__", wrap(self._hooks_entered))
         patches.replace(hooks, "__exit__", wrap(self._hooks_left))
+        for kind in (torch.autograd.detect_anomaly, torch.autograd.set_detect_anomaly):
+            for name in {"__init__", "__enter__", "__exit__"} & set(vars(kind)):
+                sets_mode = name != "__init__" or kind is torch.autograd.set_detect_anomaly
+                see = functools.partial(self._anomaly_mode_used, sets_mode)
+                patches.replace(kind, name, wrap(see))
         module = torch.nn.modules.module
         for handle in (
             module.register_module_module_registration_hook(self._module_registered),
@@ -135,6 +140,7 @@ class Watcher:
         """In a forked child: be inert, and leave the parent's record alone."""
         self.active = False
         self.emitter.close()
+        self.bench.on_fork()
 
     def _finish(self) -> None:
         self._close_hand_step()
@@ -183,7 +189,11 @@ class Watcher:
         @functools.wraps(original)
         def next_batch(loader: Any) -> Any:
             started = time.perf_counter()
-            batch = original(loader)
+            try:
+                batch = original(loader)
+            except StopIteration:
+                self.thread.dataset = None  # what is evaluated now is not its data
+                raise
             if self.active:
                 self._calls.timed(self._batch_loaded, loader, batch, time.perf_counter() - started)
             return batch
@@ -237,6 +247,9 @@ class Watcher:
     def _compiled(self, args: Any, kwargs: Any, result: Any) -> None:
         self.lens.be_careful()
 
+    def _anomaly_mode_used(self, sets_mode: bool, args: Any, kwargs: Any, result: Any) -> None:
+        self.lens.anomaly_mode_used(args[0], sets_mode=sets_mode)
+
     def _hooks_entered(self, args: Any, kwargs: Any, result: Any) -> None:
         self.lens.scopes.saved_tensor_hooks(entered=True)
 
@@ -245,6 +258,7 @@ class Watcher:
 
     def _batch_loaded(self, loader: Any, batch: Any, seconds: float) -> None:
         self.thread.dataset = id(loader._dataset)
+        self.thread.batch_rows = rows.num_rows(batch)
         self.bench.on_batch(loader, batch)
         if self.thread.last is not None:
             self.thread.last.data_seconds += seconds

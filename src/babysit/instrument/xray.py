@@ -209,6 +209,9 @@ def facts_of(node: Any, op: str, shape: tuple[int, ...]) -> dict[str, float]:
     if op == "NllLoss":
         facts["ignore_index"] = float(signed(node._saved_ignore_index))
         facts["has_weight"] = float(node._saved_weight is not None)
+    elif op.startswith("BinaryCrossEntropy"):
+        weights = (node._saved_weight, getattr(node, "_saved_pos_weight", None))
+        facts["has_weight"] = float(any(weight is not None for weight in weights))
     return facts
 
 

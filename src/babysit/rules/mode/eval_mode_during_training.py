@@ -29,7 +29,7 @@ class EvalModeDuringTraining(Rule):
     severity = "error"
     needs = ("loss", "wiring")
     remedies = ("call-train",)
-    explains = ("overfitting", "loss-not-decreasing")
+    explains = ("overfitting", "loss-not-decreasing", "batch-norm-stale-statistics")
     min_steps = threshold(
         default=5, unit="steps in a row", why="a probe of a few steps in eval mode may be meant"
     )

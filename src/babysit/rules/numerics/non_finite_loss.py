@@ -49,7 +49,10 @@ class NonFiniteLoss(Rule):
     severity = "error"
     needs = ("loss",)
     remedies = ("mend-operation", "check-data", "lower-lr")
-    explains = ("loss-not-decreasing", "dead-relu", "vanishing-gradients", "weights-not-updating")
+    explains = (
+        "loss-not-decreasing", "dead-relu", "vanishing-gradients", "weights-not-updating",
+        "unsafe-operation",
+    )  # fmt: skip
     max_recovered = threshold(
         default=0.02,
         unit="share of steps",

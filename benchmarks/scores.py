@@ -1,0 +1,94 @@
+"""Judges the rules on all programs, under several seeds: what is named, what is cried wolf.
+
+python -m benchmarks.scores [--seeds 0 1 2 3 4 5] [--only TEXT ...] [--verbose]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from babysit.session import Verdict
+from benchmarks.cases import FIELD, HEALTHY, SICK, Case, Score, score
+from benchmarks.trials import run_all
+
+Findings = list[dict[str, Any]]
+
+
+def findings(verdict: Verdict) -> Findings:
+    return [finding.to_json() for finding in verdict.diagnosis.findings]
+
+
+def brief(found: Findings) -> str:
+    """Findings in a line: severity, rule, place and what it follows from."""
+    words = []
+    for finding in found:
+        where = finding["where"] or {}
+        place = where.get("layer") or (f"line {where['line']}" if where.get("line") else "")
+        because = f" < {finding['because_of']}" if finding["because_of"] else ""
+        words.append(f"{finding['severity'][0].upper()} {finding['rule']} ({place}){because}")
+    return "; ".join(words) or "-"
+
+
+def alarms(found: Findings) -> Findings:
+    return [finding for finding in found if finding["severity"] != "advice"]
+
+
+def report(title: str, scores: Sequence[Score]) -> str:
+    """The shares that count, for one group of sick programs."""
+    placed = [one.is_placed for one in scores if one.is_placed is not None]
+    num = max(len(scores), 1)
+    return (
+        f"{title}: {len(scores)} sick, causes named {sum(s.named for s in scores) / num:.0%}, "
+        f"first {sum(s.is_first for s in scores) / num:.0%}, "
+        f"right place {sum(placed) / max(len(placed), 1):.0%}, "
+        f"extra findings {sum(s.num_extra for s in scores) / num:.2f} a program"
+    )
+
+
+def judge(cases: Sequence[Case], seed: int, *, is_verbose: bool) -> list[str]:
+    """Run all; a line for each group, and for each program that was judged wrongly."""
+    groups: dict[str, list[Score]] = {}
+    wrong, num_healthy, num_alarmed = [], 0, 0
+    console = Console(stderr=True)
+    runs = run_all(cases, findings, seed_offset=seed)
+    for case, found in track(runs, f"seed +{seed}", total=len(cases), console=console):
+        text = f"  {case.name}: {brief(found) if found is not None else 'no verdict'}"
+        if case.causes:
+            result = score(case, found or [])
+            group = "field" if case in FIELD else "clinic"
+            groups.setdefault(group, []).append(result)
+            is_right = result.named == 1 and result.is_first and result.is_placed is not False
+            is_right = is_right and not result.num_extra
+        else:
+            num_healthy += 1
+            is_right = found is not None and not alarms(found)
+            num_alarmed += not is_right
+        if is_verbose or not is_right:
+            wrong.append(text)
+    lines = [report(f"seed +{seed}, {group}", scores) for group, scores in groups.items()]
+    lines.append(f"seed +{seed}, healthy: {num_healthy} programs, {num_alarmed} with an alarm")
+    return [*lines, *wrong]
+
+
+def main(arguments: list[str]) -> int:
+    """Print the scores."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="added to all seeds")
+    parser.add_argument("--only", nargs="+", default=[""], help="programs whose name holds this")
+    parser.add_argument("--verbose", action="store_true", help="print every program's findings")
+    options = parser.parse_args(arguments)
+    known = [*SICK, *HEALTHY, *FIELD]
+    cases = [case for case in known if any(part in case.name for part in options.only)]
+    for seed in options.seeds:
+        print("\n".join(judge(cases, seed, is_verbose=options.verbose)), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

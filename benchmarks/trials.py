@@ -1,0 +1,103 @@
+"""Runs many programs watched, each in a process of its own that finds torch already loaded."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from babysit import session, target
+from babysit.session import Verdict
+from babysit.settings import Settings
+from benchmarks.cases import Case
+
+Read = TypeVar("Read")
+WORKERS: Final = 2
+LONGEST_SECONDS: Final = 120
+SEEDERS: Final = frozenset({"manual_seed", "seed", "default_rng", "RandomState", "Random"})
+KEYWORDS: Final = frozenset({"random_state", "seed"})
+
+
+def run_all(
+    cases: Sequence[Case], read: Callable[[Verdict], Read], *, seed_offset: int = 0
+) -> Iterator[tuple[Case, Read | None]]:
+    """What ``read`` makes of each program's verdict, in order; ``None`` where there was none.
+
+    Args:
+        read: called in the program's own process; what it returns must be picklable.
+        seed_offset: added to every seed that a program sets.
+    """
+    import sklearn.datasets  # noqa: F401  # loaded once, for all
+    import torch
+
+    torch.set_num_threads(1)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        results = pool.map(partial(run_one, read=read, seed_offset=seed_offset), cases)
+        yield from zip(cases, results, strict=True)
+
+
+def run_one(case: Case, read: Callable[[Verdict], Read], seed_offset: int) -> Read | None:
+    """Run one program in a fork of this process."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=watch, args=(case, read, seed_offset, sender))
+    process.start()
+    sender.close()
+    result = None
+    with contextlib.suppress(EOFError):
+        if receiver.poll(LONGEST_SECONDS):
+            result = receiver.recv()
+    process.kill()
+    process.join()
+    return result
+
+
+def watch(case: Case, read: Callable[[Verdict], Any], seed_offset: int, sender: Any) -> None:
+    """In the fork: run the program quietly and send what was read."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        program = Path(folder) / case.program.name
+        program.write_text(reseeded(case.program.read_text(), seed_offset))
+        for stream in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+
+        def keep(verdict: Verdict, _: Any) -> None:
+            sender.send(read(verdict))
+
+        session.run_script(
+            target.resolve(str(program)), Settings(folder=None, quiet=True), on_verdict=keep
+        )
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def reseeded(source: str, offset: int) -> str:
+    """A program with all its seeds moved; line numbers may change."""
+    if not offset:
+        return source
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        for constant in seeds_of(node):
+            if isinstance(constant, ast.Constant) and type(constant.value) is int:
+                constant.value += offset
+    return ast.unparse(tree)
+
+
+def seeds_of(node: ast.AST) -> list[ast.expr]:
+    """The expressions of a statement or call that set a seed."""
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        first = node.args[:1] if name in SEEDERS else []
+        return [*first, *(word.value for word in node.keywords if word.arg in KEYWORDS)]
+    if isinstance(node, ast.Assign):
+        names = [getattr(one, "id", "") for one in node.targets]
+        return [node.value] if any(name.lower() == "seed" for name in names) else []
+    return []

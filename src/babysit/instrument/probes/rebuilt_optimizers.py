@@ -1,0 +1,71 @@
+"""Optimizers made anew over parameters that another one of the kind has trained."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.weak import WeakIdKeyDictionary
+
+from babysit.instrument.probe import Probe
+
+
+@dataclass
+class Trained:
+    """What the latest optimizer left at the first of its parameters.
+
+    Attributes:
+        version: of that tensor after the last step. Another one at the next optimizer's first
+            step means that the weights were reset or loaded in between: a new beginning.
+    """
+
+    kind: str
+    optimizer: weakref.ref[Optimizer]
+    version: int = -1
+
+
+class RebuiltOptimizers(Probe):
+    """Notes the steps at which a new optimizer begins where the last one of its kind left off."""
+
+    def attach(self) -> None:
+        self._trained: MutableMapping[Tensor, Trained] = WeakIdKeyDictionary()
+        self._first: weakref.WeakKeyDictionary[Optimizer, weakref.ref[Tensor]]
+        self._first = weakref.WeakKeyDictionary()
+
+    def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+        """A look at optimizers not seen before."""
+        if optimizer in self._first:
+            return
+        first = next((p for g in optimizer.param_groups for p in g["params"]), None)
+        if first is None:
+            return
+        self._first[optimizer] = weakref.ref(first)
+        before = self._trained.get(first)
+        kind = type(optimizer).__name__
+        if (
+            before is not None
+            and before.kind == kind
+            and before.version == first._version
+            and has_memory(optimizer)
+            and not optimizer.state
+        ):
+            self.note("optimizer-rebuilt", 1.0)
+        self._trained[first] = Trained(kind, weakref.ref(optimizer))
+
+    def after_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+        """Remember what it left."""
+        reference = self._first.get(optimizer)
+        first = reference() if reference is not None else None
+        known = self._trained.get(first) if first is not None else None
+        if known is not None and first is not None:
+            known.version = first._version
+
+
+def has_memory(optimizer: Optimizer) -> bool:
+    """Whether its updates depend on earlier gradients."""
+    if type(optimizer).__name__ != "SGD":
+        return True
+    return any(group.get("momentum") for group in optimizer.param_groups)

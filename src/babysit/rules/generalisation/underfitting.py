@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+
+from babysit.findings import Evidence, Finding, Remedy, Unexamined
+from babysit.measures import course, num_weights
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
+from babysit.run import Training
+from babysit.text import count
+
+
+class Underfitting(Rule):
+    """The net cannot learn what the data plainly hold: even the training examples stay wrong.
+
+    Why it matters:
+        More data, regularisation or patience do not help a net that is too small or too simple.
+
+    How it decides:
+        A high training error alone may be noise in the labels. So the data are asked: where the
+        five nearest examples foretell an example's class far better than the net does, and the
+        training loss has ceased to fall, the net is the limit. A symptom: folded under a cause
+        where one is found.
+
+    What to do:
+        More units, a hidden layer, a nonlinearity; less regularisation.
+
+    When it is wrong:
+        Where neighbours say little (pictures, sequences, many features) nothing is reported, nor
+        for regressions: let ``babysit checkup`` see whether ten examples can be learnt.
+    """
+
+    since = "0.1"
+    severity = "warning"
+    needs = ("loss",)
+    remedies = ("larger-net", "less-regularisation")
+    is_symptom = True
+    min_lead = threshold(
+        default=0.08,
+        unit="accuracy of neighbours above that of the net",
+        why="healthy programs lie 0.03 below their neighbours at most; two units for ten digits 0.5",
+    )
+    min_samples = threshold(
+        default=5, unit="late sampled batches", why="the accuracy of one batch is mostly chance"
+    )
+    max_fall = threshold(
+        default=0.05,
+        unit="share of the loss lost in the last third",
+        why="a loss that still falls has not met the net's limit: the training is too short",
+    )
+    examples = (
+        sick(loss=[0.7] * 20 + [0.45] * 280, train_accuracy={5 * i: 0.8 for i in range(60)},
+             neighbour_accuracy={100: 0.98}),
+        healthy(loss=[0.7] * 20 + [0.45] * 280, train_accuracy={5 * i: 0.8 for i in range(60)},
+                neighbour_accuracy={100: 0.78}),
+        healthy(loss=[2.3 * 0.99**i for i in range(300)],
+                train_accuracy={5 * i: 0.8 for i in range(60)}, neighbour_accuracy={100: 0.98}),
+    )  # fmt: skip
+
+    def check(self, run: Training) -> Conclusions:
+        """Compare the net's accuracy on its own batches with that of neighbours."""
+        if not run.has("neighbour-accuracy") or not run.has("train-accuracy"):
+            yield Unexamined(
+                reason="whether data or net is the limit cannot be told: needs a checkup"
+            )
+            return
+        loss = course(run.series("loss").values)
+        late = run.series("train-accuracy").since(run.steps * 2 // 3)
+        if loss is None or len(late) < self.min_samples or run.facts.get("is_adversarial"):
+            yield Unexamined(reason="too few steps were sampled")
+            return
+        neighbours = run.series("neighbour-accuracy").last
+        own = max([float(late.mean()), *self._evaluated(run)])
+        noise = float(late.std()) / len(late) ** 0.5
+        still_falls = loss.levels[-4] - loss.end > max(
+            self.max_fall * loss.levels[-4], 2 * loss.noise
+        )
+        if neighbours - own < self.min_lead + 3 * noise or still_falls:
+            return
+        weights = num_weights(run)
+        yield Finding(
+            confidence=0.8,
+            message=f"the net classifies only {own:.0%} of its own training examples rightly and "
+            f"improves no more, while their nearest neighbours tell {neighbours:.0%}: "
+            f"{count(weights, 'parameter')} are too few or too simple",
+            where=run.source("backward"),
+            evidence=(
+                Evidence(signal="train-accuracy", value=own, limit=neighbours - self.min_lead),
+                Evidence(signal="neighbour-accuracy", value=neighbours),
+            ),
+            remedies=(
+                Remedy(name="larger-net", text="Add units, or a hidden layer with a nonlinearity."),
+                Remedy(name="less-regularisation", text="Lower weight decay and dropout."),
+            ),
+        )
+
+    def _evaluated(self, run: Training) -> list[float]:
+        """Accuracies of evaluations at the end: dropout and augmentation are off in them."""
+        return [
+            float(np.max(series.values[-3:])) for series in run.places("eval-accuracy").values()
+        ]

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import numpy as np
+
+from babysit.domains import DOMAINS, domain_of
+from babysit.findings import Evidence, Finding, Remedy
+from babysit.measures import is_rate_test
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
+from babysit.run import Training
+from babysit.text import number
+
+
+class NonFiniteGradient(Rule):
+    """The loss is finite, and its gradient is NaN or infinite.
+
+    Why it matters:
+        The optimizer writes such a gradient into the weights; from the next step on everything
+        is NaN. The loss of that step looks innocent: its slope is what broke.
+
+    How it decides:
+        The norm of the gradients that the optimizer received was not finite at a step whose loss
+        was; or the weights were not finite at the first bad loss, after losses and gradients
+        without any explosion. The operation is one whose slope is infinite at an operand that the
+        graph of a sampled step shows, such as the square root of zero.
+
+    What to do:
+        Keep the operand away from the point: ``(x + 1e-8).sqrt()``. A ``torch.where`` around the
+        operation does not help: zero times infinity is NaN. Give the operation a safe operand.
+
+    When it is wrong:
+        A ``GradScaler`` skips such steps before the optimizer sees them; those are not counted. A
+        training whose loss or gradients had been exploding is not reported here, nor a
+        learning-rate range test.
+    """
+
+    since = "0.1"
+    severity = "error"
+    needs = ("loss",)
+    remedies = ("mend-operation", "detect-anomaly")
+    explains = (
+        "non-finite-loss", "non-finite-parameter", "unsafe-operation", "loss-not-decreasing",
+        "learning-rate-too-high", "exploding-gradients", "gradient-spikes", "dead-relu",
+        "weights-not-updating", "collapsed-outputs",
+    )  # fmt: skip
+    max_growth = threshold(
+        default=1e3,
+        unit="times the usual loss or gradient norm",
+        why="trainings that end in NaN by a high rate leap by 1e6 and more before; the loss of "
+        "the sick clinic had moved by a factor of 1.0, and 70 healthy programs stay below 300",
+    )
+    max_recovered = threshold(
+        default=0.02,
+        unit="share of steps",
+        why="a script that rejects bad gradients inside its own optimizer meets them rarely; "
+        "none of the healthy trainings had a single one",
+    )
+    examples = (
+        sick(loss=[1.0, float("nan")], gradient_norm=[float("nan"), float("nan")]),
+        sick(loss=[1.0, 0.9, float("nan")], gradient_norm=[1.0],
+             facts={"non_finite_origin": {"op": "parameter"}}),
+        healthy(loss=[1.0, 1e9, 1e30, float("inf")], gradient_norm=[1.0, 1e20, float("inf")]),
+        healthy(loss=[1.0, 0.9, 0.8], gradient_norm=[1.0, 0.9, 1.1]),
+    )  # fmt: skip
+
+    def check(self, run: Training) -> Conclusions:
+        """The first finite loss with a gradient that is not."""
+        first = self._first(run)
+        if first is None or is_rate_test(run) or self._was_exploding(run, first):
+            return
+        norms, loss = run.series("gradient-norm"), run.series("loss")
+        value = norms.at(first) if first in norms.steps else float("nan")
+        op, node = self._culprit(run, first)
+        known = loss.at(first)
+        text = f", of {number(known)}," if known is not None and np.isfinite(known) else ""
+        place = f"; the slope of {op} is infinite there" if op else ""
+        domain = DOMAINS.get(node.op) if node is not None else None
+        yield Finding(
+            severity=self.severity,
+            confidence=0.97 if op else 0.9,
+            message=f"the gradient became {number(value or float('nan'))} at step {first}, while "
+            f"the loss{text} was finite{place}",
+            where=node.place if node is not None else run.source("backward"),
+            first_step=first,
+            evidence=(
+                Evidence(signal="gradient-norm", value=number(value or float("nan")),
+                         limit="finite", steps=(first,)),
+            ),
+            remedies=(
+                Remedy(name="mend-operation", text=domain.cure)
+                if domain
+                else Remedy(name="detect-anomaly", text="Wrap the step in "
+                            "torch.autograd.detect_anomaly(): it names the operation."),
+            ),
+        )  # fmt: skip
+
+    def _first(self, run: Training) -> int | None:
+        """The step whose gradient broke first."""
+        norms, loss = run.series("gradient-norm"), run.series("loss")
+        finite = set(loss.steps[np.isfinite(loss.values)].tolist())
+        bad = norms.steps[~np.isfinite(norms.values)].tolist()
+        if bad and bad[0] in finite:
+            later = loss.since(bad[0] + 1)
+            recovered = len(later) and np.isfinite(later[-1]) and len(bad) <= max(
+                1, self.max_recovered * run.steps
+            )  # fmt: skip
+            return None if recovered else int(bad[0])
+        broken = loss.steps[~np.isfinite(loss.values)]
+        origin = run.facts.get("non_finite_origin") or {}
+        if len(broken) and broken[0] > 0 and origin.get("op") == "parameter":
+            last = int(broken[0]) - 1
+            return None if last in norms.steps else last  # it was seen, and it was finite
+        return None
+
+    def _was_exploding(self, run: Training, first: int) -> bool:
+        """Whether losses or gradient norms had leapt far beyond their usual size before."""
+        for signal in ("loss", "gradient-norm"):
+            series = run.series(signal)
+            before = np.abs(series.values[(series.steps <= first) & np.isfinite(series.values)])
+            usual = min(before[0], np.median(before)) if len(before) else 0.0
+            if len(before) and before[-8:].max() > self.max_growth * max(usual, 1e-3):
+                return True
+            if len(before) and before.max() > 1e15:
+                return True
+        return False
+
+    def _culprit(self, run: Training, first: int):  # type: ignore[no-untyped-def]  # a word and a node
+        """An operation at a point of infinite slope, in the sampled steps up to then."""
+        for label, series in run.places("closest-operand").items():
+            domain, seen = domain_of(label), series.values[series.steps <= first]
+            if domain is not None and len(seen) and domain.is_singular(float(seen[-1])):
+                node = run.labelled(label)
+                if node is not None:
+                    return f"{domain.word}, which received {number(float(seen[-1]))},", node
+        return "", None

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from babysit.findings import Evidence, Finding, Remedy
+from babysit.measures import course, is_bounded_below, weights
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
+from babysit.run import Optimizer, Parameter, Training
+from babysit.text import number, percent
+
+FC = (Parameter(name="fc.weight", shape=(8, 8)), Parameter(name="out.weight", shape=(8, 8)))
+STRONG = Optimizer(kind="SGD", groups=({"lr": 0.1, "weight_decay": 0.5},))
+
+
+def sizes(first: float, last: float) -> dict[str, list[float]]:
+    """Both layers' sizes over ten samples, for the examples."""
+    steps = np.geomspace(first, last, 10).tolist()
+    return {"fc.weight": steps, "out.weight": steps}
+
+
+class WeightDecayTooStrong(Rule):
+    """Weight decay outweighs the gradient and shrinks the weights to nothing.
+
+    Why it matters:
+        The decay term should be a light brake. Where it pulls as hard as the loss, the weights
+        end where the two cancel, far from what the data ask for, or at zero.
+
+    How it decides:
+        Three things together: the optimizer has weight decay; most weight matrices have shrunk
+        far below their first size and gone on being pulled by the decay about as hard as by
+        the gradient; and the training loss has kept most of its first value.
+
+    What to do:
+        Divide the weight decay by 10 until the training loss falls; 1e-4 to 1e-2 is usual, for
+        AdamW up to 0.1.
+
+    When it is wrong:
+        Weights before a normalisation may shrink freely and are left out, and so is any training
+        whose loss has fallen well. Penalties written into the loss are not seen.
+    """
+
+    since = "0.1"
+    severity = "warning"
+    needs = ("loss", "weight-rms", "gradient-rms", "optimizer")
+    remedies = ("lower-weight-decay",)
+    explains = (
+        "loss-not-decreasing", "vanishing-gradients", "collapsed-outputs", "underfitting",
+        "learning-rate-too-low", "constant-loss", "training-too-short", "dead-relu",
+        "update-ratio-imbalanced", "optimizer-unsuited", "symmetric-initialisation",
+    )  # fmt: skip
+    min_decay = threshold(
+        default=1e-3, unit="weight_decay", why="usual values reach 5e-4 for SGD; no case below"
+    )
+    max_size = threshold(
+        default=0.5,
+        unit="share of the first size",
+        why="weights of 61 healthy programs end at 0.9 of their first size or above, those under "
+        "warm restarts with decay 0.1 at 0.8; the sick clinic's at 0.01",
+    )
+    min_pull = threshold(
+        default=0.2,
+        unit="decay / gradient",
+        why="of healthy programs with decay the strongest pull was 0.03; the sick clinic's is 1",
+    )
+    max_drop = threshold(
+        default=0.6, unit="share of the first loss", why="the loss of a fit that works falls more"
+    )
+    examples = (
+        sick(
+            parameters=FC, loss=[2.3] * 100, optimizer=STRONG,
+            weight_rms=sizes(0.1, 1e-6), gradient_rms=sizes(0.05, 5e-7),
+        ),
+        healthy(
+            parameters=FC, loss=[2.3 * 0.97**step for step in range(100)], optimizer=STRONG,
+            weight_rms=sizes(0.1, 0.2), gradient_rms=sizes(0.05, 0.01),
+        ),
+    )  # fmt: skip
+
+    def check(self, run: Training) -> Conclusions:
+        """Shrinking, pull and loss, over the matrices that no normalisation follows."""
+        loss = course(run.series("loss").values)
+        decay, group = strongest(run)
+        if loss is None or decay < self.min_decay or not is_bounded_below(run):
+            return
+        free = before_norms(run)
+        shares, pulls = [], []
+        for name in weights(run):
+            size, gradient = run.series("weight-rms", name), run.series("gradient-rms", name)
+            if name in free or len(size) < 4 or len(size) != len(gradient) or size.first <= 0:
+                continue
+            half = len(size) // 2
+            shares.append(float(np.median(size.values[-2:])) / size.first)
+            pulls.append(float(np.median(self._pull(run, group, size.values[half:],
+                                                     gradient.values[half:]))))  # fmt: skip
+        if not shares:
+            return
+        share, pull = float(np.median(shares)), float(np.median(pulls))
+        if share > self.max_size or pull < self.min_pull or loss.drop() > self.max_drop:
+            return
+        yield Finding(
+            confidence=0.92 if share < 0.1 else 0.8,
+            message=f"weight decay {number(decay)} is too strong: the weights shrank to "
+            f"{percent(share)} of their first size and the decay pulls {number(pull)} times as "
+            f"hard as the gradient; the loss ended at {number(loss.end)}, having begun at "
+            f"{number(loss.start)}",
+            where=run.optimizers[0].place,
+            evidence=(
+                Evidence(signal="weight-rms", value=share, limit=self.max_size),
+                Evidence(signal="decay / gradient", value=pull, limit=self.min_pull),
+            ),
+            remedies=(
+                Remedy(name="lower-weight-decay", text="Divide weight_decay by 10, to "
+                       f"{number(decay / 10)}, until the training loss falls; 1e-4 … 1e-2 is "
+                       "usual."),
+            ),
+        )  # fmt: skip
+
+    def _pull(self, run: Training, group: Mapping[str, Any], size: Any, gradient: Any) -> Any:
+        """Decay against gradient; against a step of full size where the decay is decoupled."""
+        decay = float(group["weight_decay"])
+        if run.optimizers[0].kind == "AdamW":
+            return decay * size
+        return decay * size / np.maximum(gradient, 1e-30)
+
+
+def strongest(run: Training) -> tuple[float, Mapping[str, Any]]:
+    """The strongest weight decay among all groups, and its group."""
+    groups = [group for optimizer in run.optimizers for group in optimizer.groups]
+    group = max(groups, key=lambda group: float(group.get("weight_decay") or 0.0), default={})
+    return float(group.get("weight_decay") or 0.0), group
+
+
+def before_norms(run: Training) -> set[str]:
+    """Weights whose output is normalised, so that their size does not matter."""
+    found = set()
+    for wiring in run.wirings[:1]:
+        for index in wiring.find(
+            {"NativeBatchNorm", "CudnnBatchNorm", "NativeLayerNorm", "NativeGroupNorm"}
+        ):
+            source = wiring.source(wiring.nodes[index].inputs[0])
+            if source is not None:
+                names = (wiring.weight(operand) for operand in wiring.nodes[source].inputs)
+                found |= {name for name in names if name is not None}
+    return found

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from babysit.criteria import AFTERMATH
+from babysit.findings import Evidence, Finding, Remedy
+from babysit.measures import median
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
+from babysit.run import Training
+from babysit.text import percent
+
+
+class BatchMixing(Rule):
+    """The output for one example depends on the other examples of the batch.
+
+    Why it matters:
+        A ``view`` where a ``permute`` was meant, a recurrent layer that takes the batch for time,
+        a softmax or mean over dimension 0: shapes fit, the loss falls a little, and the model
+        reads the wrong examples. In use, with other neighbours, it answers differently.
+
+    How it decides:
+        By an experiment: the other examples of a batch are replaced, and the change of an
+        example's output is compared with the change when the example itself is replaced.
+
+    What to do:
+        Follow the shapes through the model by name; ``batch_first=True`` for recurrent layers,
+        ``permute`` instead of ``view``, ``dim=-1`` for softmax.
+
+    When it is wrong:
+        Batch norm in training mode mixes examples by design; the experiment runs in evaluation
+        mode. Models that compare the examples of a batch on purpose (graphs, set models,
+        contrastive heads) do depend on one another.
+    """
+
+    since = "0.1"
+    severity = "error"
+    needs = ("cross-example-influence",)
+    remedies = ("keep-examples-apart",)
+    explains = (*AFTERMATH, "train-validation-mismatch", "input-ignored")
+    max_influence = threshold(
+        default=0.01, unit="share of an example's own influence",
+        why="models that keep examples apart show rounding only (below 1e-5); an LSTM over the "
+        "batch shows 0.2 and more",
+    )  # fmt: skip
+    examples = (
+        sick(cross_example_influence=[0.4]),
+        healthy(cross_example_influence=[2e-7]),
+    )
+
+    def check(self, run: Training) -> Conclusions:
+        """Compare the measured influence with rounding."""
+        influence = median(run.series("cross-example-influence"))
+        if not influence > self.max_influence:
+            return
+        yield Finding(
+            severity=self.severity,
+            confidence=0.95,
+            message="an example's output changes with the other examples of its batch, by "
+            f"{percent(influence)} of what its own input changes",
+            where=run.source("backward"),
+            evidence=(
+                Evidence(signal="cross-example-influence", value=influence,
+                         limit=self.max_influence),
+            ),
+            remedies=(
+                Remedy(
+                    name="keep-examples-apart",
+                    text="Look for `view` in place of `permute`, a recurrent layer without "
+                    "`batch_first=True`, softmax or mean over dimension 0.",
+                ),
+            ),
+        )  # fmt: skip

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from babysit.criteria import AFTERMATH, NLLS, UNREAD, criteria, has_logarithm, layer_behind
+from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
+from babysit.measures import median
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
+from babysit.run import Training
+from babysit.text import number
+from babysit.wiring import RESHAPES, Node, Wiring, chain
+
+Found = tuple[str, Place, Evidence, Remedy]
+
+UNBOUNDED = frozenset({"Relu", "Tanh", "LeakyRelu", "Elu", "Gelu", "Silu"})
+LOG_SOFTMAX = Remedy(
+    name="use-logits-loss",
+    text="Use `nn.CrossEntropyLoss()` on the raw scores, or apply `log_softmax(scores, dim=1)` "
+    "before `nll_loss`.",
+)
+WITH_LOGITS = Remedy(
+    name="use-logits-loss",
+    text="Use `nn.BCEWithLogitsLoss()` on the raw scores, or apply `sigmoid` before `BCELoss`.",
+)
+LOG_FIRST = Remedy(
+    name="use-logits-loss",
+    text="Give `kl_div` log-probabilities: `log_softmax(scores, dim=1)` in place of what is there.",
+)
+
+
+class LogitsIntoProbabilityLoss(Rule):
+    """Raw scores go into a loss that expects probabilities or their logarithms.
+
+    Why it matters:
+        ``NLLLoss`` only picks out the score of the right class. Without log-softmax nothing
+        holds the other scores down: the loss falls without end and means nothing. ``BCELoss``
+        refuses values outside 0…1, or is clamped until no gradient is left.
+
+    How it decides:
+        ``nll_loss`` reads values that no logarithm produced and whose exponentials do not sum to
+        1; ``binary_cross_entropy`` was called with values outside 0…1, or with a clamped score;
+        ``kl_div`` reads a softmax or a layer's scores where logarithms belong.
+
+    What to do:
+        Use the loss that takes raw scores (``CrossEntropyLoss``, ``BCEWithLogitsLoss``), or put
+        log-softmax or sigmoid in front.
+
+    When it is wrong:
+        Log-likelihoods of other models (mixtures, hierarchies, sequences) come out of a
+        logarithm and are not reported, whatever their rows sum to.
+    """
+
+    since = "0.1"
+    severity = "error"
+    needs = ()  # a call that raised leaves no graph
+    remedies = ("use-logits-loss",)
+    explains = (*AFTERMATH, "unnormalised-inputs")
+    min_error = threshold(
+        default=0.05, unit="distance of a row's sum of exponentials from 1",
+        why="log-softmax is off by less than 1e-5 in float32 and 0.01 in bfloat16; raw scores of "
+        "ten classes at initialisation are off by 9",
+    )  # fmt: skip
+    examples = (
+        sick(wiring=chain(Node(op="Addmm", shape=(8, 10)), Node(op="NllLoss")),
+             probability_error={"NllLoss": [9.1, 9.5, 14.0]}),
+        healthy(wiring=chain(Node(op="Addmm", shape=(8, 10)), Node(op="LogSoftmax"),
+                             Node(op="NllLoss")),
+                probability_error={"NllLoss": [1e-7, 1e-7, 1e-7]}),
+        healthy(wiring=chain(Node(op="Addmm"), Node(op="Sigmoid"), Node(op="Clamp"),
+                             Node(op="BinaryCrossEntropy"))),
+    )  # fmt: skip
+
+    def check(self, run: Training) -> Conclusions:
+        """The first of: a refused call, scores in nll_loss, in BCELoss, in kl_div."""
+        if not run.wirings:
+            yield Unexamined(reason=UNREAD)
+        for wiring in run.wirings:
+            found = next(iter((*refused(wiring), *self._graph(run, wiring))), None)
+            if found is not None:
+                message, where, evidence, remedy = found
+                yield Finding(
+                    severity=self.severity, confidence=0.97, message=message, where=where,
+                    first_step=wiring.step, evidence=(evidence,), remedies=(remedy,),
+                )  # fmt: skip
+                return
+
+    def _graph(self, run: Training, wiring: Wiring) -> Iterator[Found]:
+        for criterion in criteria(wiring):
+            node = wiring.nodes[criterion.index]
+            source = wiring.source(criterion.prediction)
+            layer = name_of(wiring, criterion.prediction)
+            if criterion.kind in NLLS and not has_logarithm(wiring, criterion.prediction):
+                error = median(run.series("probability-error", criterion.place))
+                if error > self.min_error:
+                    is_softmax = wiring.softmax(source) is not None
+                    what = "probabilities without the logarithm" if is_softmax else "raw scores"
+                    yield (
+                        f"the loss `nll_loss` expects log-probabilities, but `{layer}` gives "
+                        f"{what}: exp(output) should sum to 1 per row and is off by {error:.2g}",
+                        node.place, Evidence(signal="probability-error", value=error,
+                                             limit=self.min_error), LOG_SOFTMAX,
+                    )  # fmt: skip
+            clamped = wiring.source(criterion.prediction, through=RESHAPES)
+            is_clamped = clamped is not None and wiring.nodes[clamped].op == "Clamp"
+            if criterion.kind == "BinaryCrossEntropy" and is_clamped:
+                bare = RESHAPES | {"Clamp"}
+                inner = wiring.source(clamped, through=bare)
+                is_raw = inner is not None and wiring.nodes[inner].op in UNBOUNDED
+                if is_raw or layer_behind(wiring, clamped, through=bare) is not None:
+                    yield (
+                        f"the loss expects probabilities, but the output of `{layer}` "
+                        "is a raw score cut off at 0 and 1: beyond them no gradient flows",
+                        node.place, Evidence(signal="wiring", value="Clamp → BinaryCrossEntropy"),
+                        WITH_LOGITS,
+                    )  # fmt: skip
+            if criterion.kind == "KlDiv" and source is not None:
+                is_softmax = wiring.softmax(source) is not None
+                raw = layer_behind(wiring, criterion.prediction, through=RESHAPES) is not None
+                if is_softmax or raw:
+                    what = "probabilities" if is_softmax else "raw scores"
+                    yield (
+                        f"the loss `kl_div` expects log-probabilities first, but the output "
+                        f"of `{layer}` is {what}",
+                        node.place, Evidence(signal="wiring", value=f"{what} → KlDiv"), LOG_FIRST,
+                    )  # fmt: skip
+
+
+def name_of(wiring: Wiring, index: int) -> str:
+    return wiring.nodes[index].layer or "the model"
+
+
+def refused(wiring: Wiring) -> Iterator[Found]:
+    """Calls of ``binary_cross_entropy`` that raised because of values outside 0…1."""
+    for call in wiring.calls:
+        low, high = call.facts.get("min", 0.0), call.facts.get("max", 0.0)
+        is_outside = low < 0 or high > 1
+        if call.function == "binary_cross_entropy" and call.facts.get("crashed") and is_outside:
+            yield (
+                "the loss `binary_cross_entropy` expects probabilities, but the prediction "
+                f"lies between {number(low)} and {number(high)}: raw scores",
+                Place(op=call.function, file=call.file, line=call.line, code=call.code),
+                Evidence(signal="prediction", value=f"{number(low)} … {number(high)}",
+                         limit="0 … 1"),
+                WITH_LOGITS,
+            )  # fmt: skip

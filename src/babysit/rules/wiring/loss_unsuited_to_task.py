@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from babysit.criteria import AFTERMATH, BINARY, NLLS, SOFT, UNREAD, Criterion, criteria, terms
+from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
+from babysit.measures import always
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
+from babysit.run import Training
+from babysit.wiring import RESHAPES, Node, Wiring, chain
+
+PICKING = frozenset({"Gather", "Index", "Select", "IndexSelect", "TakeAlongDim"})
+CROSS_ENTROPY = "Use `nn.CrossEntropyLoss()` on the raw scores, with the classes as integers."
+BINARY_LOSS = "Use `nn.BCEWithLogitsLoss()` on the raw score of the one output."
+Case = tuple[str, Place, str, float, str, str]
+
+
+class LossUnsuitedToTask(Rule):
+    """The loss measures something else than the task asks for.
+
+    Why it matters:
+        Squared error on classes pulls with a gradient that fades where the prediction is most
+        wrong, so learning is slow and many classes are never told apart. Cross-entropy over one
+        output is always 0. Cross-entropy on rows with several right answers asks for the
+        impossible.
+
+    How it decides:
+        By the targets of the loss in all sampled batches: one-hot rows, or nothing but 0 and 1
+        for a single output, under a squared or absolute error; one-hot rows under binary
+        cross-entropy; rows with several ones under cross-entropy; and by its shape, cross-entropy
+        over a single output.
+
+    What to do:
+        Exclusive classes: cross-entropy on the raw scores. Two classes or several labels at once:
+        ``BCEWithLogitsLoss``. Quantities: squared error.
+
+    When it is wrong:
+        Least-squares GANs, values of chosen actions, autoencoders (the target is the input),
+        smoothed, mixed or distilled targets are not reported. One-hot rows under binary
+        cross-entropy work in practice and are only an advice. Brier scores are meant.
+    """
+
+    since = "0.1"
+    severity = "warning"
+    needs = ()  # a call that raised leaves no graph
+    remedies = ("change-loss",)
+    explains = (*AFTERMATH, "class-imbalance", "unnormalised-targets", "labels-out-of-range",
+                "output-units-mismatch", "output-activation-unsuited")  # fmt: skip
+    min_batches = threshold(
+        default=3, unit="sampled batches",
+        why="counts and rewards may be 0 or 1 by chance in one small batch; in the ward's "
+        "regressions no batch of 8 examples or more held 0 and 1 only",
+    )  # fmt: skip
+    min_columns = threshold(
+        default=3,
+        unit="outputs",
+        why="with two outputs, sigmoids and a softmax do nearly the same",
+    )
+    examples = (
+        sick(wiring=chain(Node(op="Addmm", shape=(8, 10)), Node(op="MseLoss")),
+             target_one_hot={"MseLoss": [1.0] * 5}),
+        sick(wiring=chain(Node(op="Addmm", shape=(8, 1)), Node(op="LogSoftmax", shape=(8, 1)),
+                          Node(op="NllLoss"))),
+        healthy(wiring=chain(Node(op="Addmm", shape=(8, 10)), Node(op="MseLoss")),
+                target_one_hot={"MseLoss": [1.0] * 5}, target_is_input={"MseLoss": [1.0] * 5}),
+        healthy(wiring=chain(Node(op="Addmm", shape=(8, 10)), Node(op="MseLoss")),
+                target_one_hot={"MseLoss": [0.0] * 5}),
+    )  # fmt: skip
+
+    def check(self, run: Training) -> Conclusions:
+        """The first loss that is unsuited."""
+        if not run.wirings:
+            yield Unexamined(reason=UNREAD)
+        for wiring in run.wirings:
+            for case in (*refused(wiring), *self._cases(run, wiring)):
+                message, where, severity, confidence, seen, cure = case
+                yield Finding(
+                    severity="error" if severity == "error" else
+                    "advice" if severity == "advice" else "warning",
+                    confidence=confidence, message=message, where=where, first_step=wiring.step,
+                    evidence=(Evidence(signal="targets", value=seen, steps=(wiring.step,)),),
+                    remedies=(Remedy(name="change-loss", text=cure),),
+                )  # fmt: skip
+                return
+
+    def _cases(self, run: Training, wiring: Wiring) -> Iterator[Case]:
+        found = criteria(wiring)
+        is_alone = len(found) == 1 and not terms(wiring)
+        for criterion in found:
+            node, prediction = wiring.nodes[criterion.index], wiring.nodes[criterion.prediction]
+            columns = prediction.shape[-1] if len(prediction.shape) > 1 else 1
+            dim = int(prediction.facts.get("dim", -1))
+            is_over_one = prediction.op == "LogSoftmax" and prediction.shape[dim] == 1
+            if criterion.kind in (*NLLS, SOFT) and is_over_one:
+                yield over_one_output(prediction.shape, node.place)
+            if self._moves(run, criterion):
+                continue
+            if criterion.is_regression and columns >= 2 and self._is(run, "one-hot", criterion):
+                yield (
+                    f"the targets are one-hot rows of {columns} classes, and the loss is a "
+                    f"{measure(criterion)} error: a loss for quantities, not for classes",
+                    node.place, "warning", 0.85, "one-hot rows", CROSS_ENTROPY,
+                )  # fmt: skip
+            if self._is_binary(run, wiring, criterion, columns) and is_alone:
+                yield (
+                    f"all targets are 0 or 1, two classes, and the loss is a {measure(criterion)} "
+                    "error: a loss for quantities, not for classes",
+                    node.place, "warning", 0.75, "0 and 1 only", BINARY_LOSS,
+                )  # fmt: skip
+            many = columns >= self.min_columns and self._is(run, "one-hot", criterion)
+            if criterion.kind in BINARY and many:
+                yield (
+                    f"every target row has exactly one of {columns} classes, and the loss judges "
+                    "each class by itself: nothing makes them exclude one another",
+                    node.place, "advice", 0.6, "one-hot rows", CROSS_ENTROPY,
+                )  # fmt: skip
+            calls = [call for call in wiring.calls if call.function == "cross_entropy"]
+            if criterion.kind == SOFT and calls and self._is(run, "many-hot", criterion):
+                yield (
+                    "target rows have several ones, and cross-entropy over the classes shares one "
+                    "certainty among them: they can never all be predicted",
+                    node.place, "warning", 0.85, "rows with several ones",
+                    "Use `nn.BCEWithLogitsLoss()`, which judges each label by itself.",
+                )  # fmt: skip
+
+    def _is(self, run: Training, kind: str, criterion: Criterion) -> bool:
+        return always(run.series(f"target-{kind}", criterion.place), at_least=int(self.min_batches))
+
+    def _is_binary(self, run: Training, wiring: Wiring, criterion: Criterion, columns: int) -> bool:
+        spread = run.series("target-std", criterion.place).values
+        source = wiring.source(criterion.prediction, through=RESHAPES - PICKING)
+        is_picked = source is not None and wiring.nodes[source].op in PICKING
+        is_single = criterion.is_regression and columns == 1 and not is_picked
+        return is_single and self._is(run, "binary", criterion) and bool((spread > 0).all())
+
+    def _moves(self, run: Training, criterion: Criterion) -> bool:
+        """Targets that another network makes, or the input itself."""
+        moves = run.facts.get("is_adversarial") or run.facts.get("has_teacher")
+        return bool(moves) or len(run.series("target-is-input", criterion.place)) > 0
+
+
+def measure(criterion: Criterion) -> str:
+    return "squared" if criterion.kind in ("MseLoss", "Pow", "Mul") else "distance"
+
+
+def over_one_output(size: tuple[int, ...], where: Place) -> Case:
+    return (
+        f"cross-entropy over a single output of shape {size}: its softmax is always 1 and the "
+        "loss always 0",
+        where, "error", 0.97, "one output", BINARY_LOSS,
+    )  # fmt: skip
+
+
+def refused(wiring: Wiring) -> Iterator[Case]:
+    """``cross_entropy`` over a single output that raised, since a label was above 0."""
+    for call in wiring.calls:
+        is_single = len(call.prediction_shape) > 1 and call.prediction_shape[1] == 1
+        if call.function == "cross_entropy" and is_single and call.facts.get("crashed"):
+            place = Place(op=call.function, file=call.file, line=call.line, code=call.code)
+            yield over_one_output(call.prediction_shape, place)

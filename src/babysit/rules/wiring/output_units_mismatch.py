@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from babysit.criteria import AFTERMATH, NLLS, UNREAD, Criterion, criteria, layer_behind
+from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
+from babysit.measures import median
+from babysit.rule import Conclusions, Rule, healthy, sick, threshold
+from babysit.run import Training
+from babysit.text import shape
+from babysit.wiring import RESHAPES, LossCall, Node, Wiring, chain
+
+PAIRWISE = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
+
+
+class OutputUnitsMismatch(Rule):
+    """The model has more or fewer outputs than there are classes or targets.
+
+    Why it matters:
+        Outputs that no label ever names are learnt to be silent first, and count wherever
+        probabilities are read; a missing output stops the training with an error. A regression
+        of several outputs against one target trains all of them to the same value.
+
+    How it decides:
+        The labels of all sampled batches together use clearly fewer classes than the loss has
+        outputs, after many labels; a label was beyond the last output; or an element-wise loss
+        broadcast one target column against several outputs.
+
+    What to do:
+        Give the last layer one unit for each class or target.
+
+    When it is wrong:
+        Vocabularies and large class sets, where rare ones are missing by chance, are not judged;
+        nor are batches that hold few different labels (sorted data).
+    """
+
+    since = "0.1"
+    severity = "warning"
+    needs = ()  # a call that raised leaves no graph
+    remedies = ("match-units",)
+    explains = (*AFTERMATH, "labels-out-of-range", "loss-target-broadcast")
+    max_classes = threshold(
+        default=50,
+        unit="outputs",
+        why="the ward's language models have 60 to 300 symbols, of which some are rare",
+    )
+    min_labels = threshold(
+        default=30,
+        unit="labels per output",
+        why="a class of a third of its fair share is missed by chance once in 20,000 times",
+    )
+    max_used = threshold(
+        default=0.7,
+        unit="share of outputs",
+        why="healthy programs of the clinic use all (1.0); a ten-class head on three classes 0.3",
+    )
+    examples = (
+        sick(wiring=chain(Node(op="LogSoftmax", shape=(32, 10)), Node(op="NllLoss")),
+             classes_seen={"NllLoss": [3.0] * 20}, target_distinct={"NllLoss": [3.0] * 20},
+             labels_seen={"NllLoss": [32.0 * i for i in range(1, 21)]}),
+        healthy(wiring=chain(Node(op="LogSoftmax", shape=(32, 10)), Node(op="NllLoss")),
+                classes_seen={"NllLoss": [10.0] * 20}, target_distinct={"NllLoss": [9.0] * 20},
+                labels_seen={"NllLoss": [32.0 * i for i in range(1, 21)]}),
+        healthy(wiring=chain(Node(op="LogSoftmax", shape=(32, 10)), Node(op="NllLoss")),
+                classes_seen={"NllLoss": [3.0] * 2}, target_distinct={"NllLoss": [3.0] * 2},
+                labels_seen={"NllLoss": [32.0, 64.0]}),
+    )  # fmt: skip
+
+    def check(self, run: Training) -> Conclusions:
+        """Calls that raised or broadcast first; then the classes that labels name."""
+        if not run.wirings:
+            yield Unexamined(reason=UNREAD)
+        for wiring in run.wirings:
+            found = next(iter((*too_few(wiring), *widths(wiring))), None)
+            unused = [c for c in criteria(wiring) if self._has_unused(run, wiring, c)]
+            if found is not None:
+                message, call = found
+                place = Place(op=call.function, file=call.file, line=call.line, code=call.code)
+                is_crash = bool(call.facts.get("crashed"))
+                yield self._finding(message, place, "a unit for each", wiring.step, is_crash)
+            elif unused:
+                node = wiring.nodes[unused[0].prediction]
+                last = layer_behind(wiring, unused[0].prediction, through=RESHAPES | {"LogSoftmax"})
+                layer = wiring.nodes[last].layer if last is not None else node.layer
+                seen = int(run.series("classes-seen", unused[0].place).last)
+                labels = int(run.series("labels-seen", unused[0].place).last)
+                yield self._finding(
+                    f"`{layer or 'the model'}` ends in {node.shape[1]} outputs, but "
+                    f"{labels:,} labels named only {seen} classes",
+                    run.layer_place(layer) if layer else node.place,
+                    f"{seen} outputs", wiring.step, False,
+                )  # fmt: skip
+            else:
+                continue
+            return
+
+    def _has_unused(self, run: Training, wiring: Wiring, criterion: Criterion) -> bool:
+        classes = wiring.nodes[criterion.prediction].shape[1:2]
+        seen = run.series("classes-seen", criterion.place)
+        labels = run.series("labels-seen", criterion.place)
+        if criterion.kind not in NLLS or not classes or not len(seen) or not len(labels):
+            return False
+        read = [wiring.source(wiring.nodes[i].inputs[0]) for i in wiring.find({"Embedding"})]
+        is_vocabulary = any(wiring.nodes[i].shape[:1] == classes for i in read if i is not None)
+        is_small = 2 < classes[0] <= self.max_classes and not is_vocabulary
+        is_enough = labels.last >= self.min_labels * classes[0]
+        is_mixed = median(run.series("target-distinct", criterion.place)) > 0.5 * seen.last
+        has_unused = 1 < seen.last <= self.max_used * classes[0]
+        return is_small and is_enough and is_mixed and has_unused
+
+    def _finding(
+        self, message: str, place: Place, limit: str, step: int, is_crash: bool
+    ) -> Finding:
+        return Finding(
+            severity="error" if is_crash else self.severity,
+            confidence=0.9,
+            message="the last layer: " + message if message.startswith("`") else message,
+            where=place,
+            first_step=step,
+            evidence=(
+                Evidence(signal="classes-seen", value=message.rpartition(", ")[2], limit=limit),
+            ),
+            remedies=(
+                Remedy(
+                    name="match-units",
+                    text="Give the last layer as many units as there are classes or targets.",
+                ),
+            ),
+        )
+
+
+def too_few(wiring: Wiring) -> Iterator[tuple[str, LossCall]]:
+    """Classification calls that raised because labels, counted from 0, exceed the outputs."""
+    for call in wiring.calls:
+        outputs = call.prediction_shape[1] if len(call.prediction_shape) > 1 else 0
+        low, high = call.facts.get("target-min", 0.0), call.facts.get("target-max", 0.0)
+        is_classes = call.function in ("cross_entropy", "nll_loss") and outputs > 0
+        if (
+            is_classes
+            and call.facts.get("crashed")
+            and (low == 0 or high > outputs)
+            and (high >= outputs and low >= 0)
+        ):
+            yield f"the model has {outputs} outputs, but a label is {high:.0f}", call
+
+
+def widths(wiring: Wiring) -> Iterator[tuple[str, LossCall]]:
+    """Element-wise losses of several outputs against a single target column."""
+    for call in wiring.calls:
+        prediction, target = call.prediction_shape, call.target_shape
+        if (
+            call.function in PAIRWISE
+            and len(prediction) == 2
+            and prediction[1] > 1
+            and (target in ((prediction[0], 1), (1,)))
+        ):
+            yield (f"the prediction has {prediction[1]} outputs per example and the target one: "
+                   f"shape {shape(prediction)} against {shape(target)}"), call  # fmt: skip
