@@ -33,7 +33,7 @@ class LabelNoise(Rule):
     min_share = threshold(
         default=0.05,
         unit="share of the examples",
-        why="expected: clean digits give 0.02 at most, a quarter of flipped labels 0.2",
+        why="not measured yet: a first guess, to be set when the experiment runs",
     )
     examples = (
         sick(label_disagreement=[0.21, 0.19]),

@@ -37,7 +37,8 @@ class Underfitting(Rule):
     min_lead = threshold(
         default=0.12,
         unit="accuracy of neighbours above that of the net",
-        why="12 healthy programs lie 0.01 below at most; two units for ten digits 0.46",
+        why="9 healthy programs lie 0.01 below their neighbours at most; two units for ten "
+        "digits 0.46",
     )
     min_left = threshold(
         default=0.3,
