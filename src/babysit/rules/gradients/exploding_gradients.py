@@ -42,6 +42,7 @@ class ExplodingGradients(Rule):
         "loss-not-decreasing",
         "loss-oscillating",
         "loss-diverging",
+        "training-too-short",
         "learning-rate-too-high",
         "non-finite-loss",
         "non-finite-gradient",

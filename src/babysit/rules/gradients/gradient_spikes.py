@@ -41,6 +41,7 @@ class GradientSpikes(Rule):
         "loss-not-decreasing",
         "loss-oscillating",
         "loss-diverging",
+        "training-too-short",
         "non-finite-loss",
         "learning-rate-too-high",
         "dead-relu",

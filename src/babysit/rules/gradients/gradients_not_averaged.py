@@ -51,6 +51,7 @@ class GradientsNotAveraged(Rule):
         "loss-not-decreasing",
         "loss-oscillating",
         "loss-diverging",
+        "training-too-short",
         "dead-relu",
         "gradient-spikes",
         "exploding-gradients",
