@@ -49,7 +49,7 @@ class GradientSpikes(Rule):
     min_height = threshold(
         default=10,
         unit="times the level around it",
-        why="the one unclipped recurrent program of the ward reaches 2.9, four clipped ones 5.1; "
+        why="the one unclipped recurrent program of the ward reaches 2.9, three clipped ones 5.1; "
         "the clinic 11 to 140",
     )
     min_spikes = threshold(
