@@ -62,8 +62,8 @@ class GradientsNotAveraged(Rule):
     max_ratio = threshold(
         default=0.06,
         unit="update / weight",
-        why="healthy programs under SGD lie below 0.052, 0.10 in the clinic; but sums that learn well "
-        "reached 0.28, so that the loss has to stay high, too",
+        why="healthy programs under SGD lie below 0.052, 0.10 in the clinic; but sums that "
+        "learn well reached 0.28, so that the loss has to stay high, too",
     )
     min_leap = threshold(
         default=3,
