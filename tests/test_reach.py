@@ -370,8 +370,10 @@ def test_a_loss_that_is_clamped_from_above_is_reported_where_it_bites() -> None:
 # -- sums --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("rate", "expected"), [(0.2, {"gradients-not-averaged"}), (0.0005, set())])
-def test_a_summed_loss_is_reported_only_where_the_steps_are_too_long(
+@pytest.mark.parametrize(
+    ("rate", "expected"), [(2.0, {"gradients-not-averaged"}), (0.05, set()), (0.0005, set())]
+)
+def test_a_summed_loss_is_reported_only_where_long_steps_keep_it_from_falling(
     rate: float, expected: set[str]
 ) -> None:
     def train() -> None:

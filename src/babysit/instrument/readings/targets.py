@@ -163,6 +163,8 @@ def spread(tensor: Tensor) -> Tensor:
 
 def describe(prediction: Tensor, target: Tensor, kind: str) -> dict[str, float]:
     """Range and scale of both sides; what kind of numbers the targets are."""
+    if not target.dim():
+        return {}  # a single example's loss, as in a loop over them
     flat, scores = spread(target), spread(prediction)
     rows = target.detach()[:MAX_ROWS]
     is_binary = ((flat == 0) | (flat == 1)).all()

@@ -53,7 +53,7 @@ class ClippingMisplaced(Rule):
     min_share = threshold(
         default=0.9,
         unit="share of clipped steps",
-        why="0 in 80 healthy programs, of which eight clip; 1 where the call is misplaced",
+        why="0 in 88 healthy programs, of which nine clip; 1 where the call is misplaced",
     )
     min_steps = threshold(
         default=5, unit="steps", why="a set-up may clip once before the loop begins"
@@ -61,7 +61,7 @@ class ClippingMisplaced(Rule):
     min_clamped = threshold(
         default=0.05,
         unit="share of steps",
-        why="a limit that is never reached does no harm; below this the batch mean smooths it",
+        why="not measured on a spread of programs: a limit that is never reached does no harm",
     )
     examples = (
         sick(loss=[1.0] * 20, clip_norm=[1.0] * 20, clip_in_vain=[1.0] * 20),

@@ -41,6 +41,7 @@ class GradientSpikes(Rule):
         "loss-not-decreasing",
         "loss-oscillating",
         "loss-diverging",
+        "training-too-short",
         "non-finite-loss",
         "learning-rate-too-high",
         "dead-relu",
@@ -48,7 +49,8 @@ class GradientSpikes(Rule):
     min_height = threshold(
         default=10,
         unit="times the level around it",
-        why="field practice speaks of very high magnitude; unclipped healthy LSTMs stay below 4",
+        why="the one unclipped recurrent program of the ward reaches 2.9, three clipped ones 5.1; "
+        "the clinic 11 to 140",
     )
     min_spikes = threshold(
         default=2, unit="steps", why="a single bad batch is no pattern, unless it ends in NaN"
@@ -64,7 +66,7 @@ class GradientSpikes(Rule):
     min_leap = threshold(
         default=1.3,
         unit="times the loss before",
-        why="mean of the next 5 steps: 1.5 to 2.5 in the clinic; and above any 5 before",
+        why="mean of the next 5 steps: 1.5 to 1.7 in the clinic; and above any 5 before",
     )
     examples = (
         sick(loss=SHAKEN, recurrent_gradient_norm=WILD),

@@ -17,7 +17,7 @@ AVERAGED = chain(Node(op="Addmm", shape=(64, 1)), Node(op="MseLoss", facts={"red
 FC = (Parameter(name="fc.weight", shape=(8, 8)),)
 WILD = {"update_rms": {"fc.weight": [0.1] * 9}, "weight_rms": {"fc.weight": [0.5] * 9}}
 CALM = {"update_rms": {"fc.weight": [0.001] * 9}, "weight_rms": {"fc.weight": [0.5] * 9}}
-FALLING = [60.0 * 0.99**step for step in range(200)]
+SLOWLY = [60.0 * 0.998**step for step in range(200)]
 
 
 class GradientsNotAveraged(Rule):
@@ -37,8 +37,8 @@ class GradientsNotAveraged(Rule):
         backwards.
 
     When it is wrong:
-        Adaptive optimizers undo the scale, and a rate may have been chosen for the sum: as long
-        as the updates are of a sound size, nothing is reported.
+        Adaptive optimizers and LBFGS undo the scale, and a rate may have been chosen for the sum:
+        while the updates are of a sound size or the loss falls well, nothing is reported.
     """
 
     since = "0.1"
@@ -51,6 +51,7 @@ class GradientsNotAveraged(Rule):
         "loss-not-decreasing",
         "loss-oscillating",
         "loss-diverging",
+        "training-too-short",
         "dead-relu",
         "gradient-spikes",
         "exploding-gradients",
@@ -61,26 +62,33 @@ class GradientsNotAveraged(Rule):
     max_ratio = threshold(
         default=0.06,
         unit="update / weight",
-        why="healthy programs under SGD lie at 0.0004 to 0.052; 0.10 in the clinic",
+        why="healthy programs under SGD lie below 0.052, 0.10 in the clinic; but sums that "
+        "learn well reached 0.28, so that the loss has to stay high, too",
     )
     min_leap = threshold(
         default=3,
         unit="times the first loss",
-        why="2.9 was the most in healthy programs; then the early updates count, which did it",
+        why="healthy noise leaps, too (32 times, of single examples): only counted where the loss "
+        "ends high as well; then the early updates count, which did it",
+    )
+    max_drop = threshold(
+        default=0.6,
+        unit="share of the first loss",
+        why="the clinic loses 0.4; where the loss falls well the rate was chosen for the sum",
     )
     min_backwards = threshold(
         default=4, unit="backwards a step", why="two or three may be losses of their own"
     )
     examples = (
-        sick(wiring=SUMMED, parameters=FC, loss=FALLING, optimizer=SGD, **WILD),
-        healthy(wiring=SUMMED, parameters=FC, loss=FALLING, optimizer=SGD, **CALM),
-        healthy(wiring=AVERAGED, parameters=FC, loss=FALLING, optimizer=SGD,
+        sick(wiring=SUMMED, parameters=FC, loss=SLOWLY, optimizer=SGD, **WILD),
+        healthy(wiring=SUMMED, parameters=FC, loss=SLOWLY, optimizer=SGD, **CALM),
+        healthy(wiring=AVERAGED, parameters=FC, loss=SLOWLY, optimizer=SGD,
                 **WILD),
     )  # fmt: skip
 
     def check(self, run: Training) -> Conclusions:
         """A sum in the wiring, then updates that suffer from it."""
-        if any(one.is_adaptive for one in run.optimizers) or not run.wirings:
+        if any(one.is_adaptive or one.kind == "LBFGS" for one in run.optimizers) or not run.wirings:
             return
         wiring = run.wirings[0]
         index, size = wiring.summed_loss()
@@ -94,8 +102,11 @@ class GradientsNotAveraged(Rule):
         if not len(values):
             return
         ends_badly = not np.isfinite(values[-1])
+        loss = course(values)
+        if not ends_badly and (loss is None or loss.drop() > self.max_drop):
+            return
         leaps = ends_badly or bool(np.nanmax(values) > self.min_leap * abs(values[0]))
-        ratio = early if leaps or course(values) is None else typical
+        ratio = early if leaps else typical
         if ratio is None or not ratio > self.max_ratio:
             return
         what = (
