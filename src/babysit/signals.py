@@ -460,13 +460,13 @@ SIGNALS: Final[dict[str, Signal]] = {
     "cross-example-influence": Signal(
         meaning="how much outputs change when other examples of the batch are replaced, relative "
         "to how much they change when their own is",
-        absent="needs a checkup",
+        absent=CHECKUP,
     ),
     "blank-input-loss": Signal(
-        meaning="loss reached by the same training on blank inputs", absent="needs a checkup"
+        meaning="loss reached by the same training on blank inputs", absent=CHECKUP
     ),
     "real-input-loss": Signal(
-        meaning="loss reached beside it on the real inputs", absent="needs a checkup"
+        meaning="loss reached beside it on the real inputs", absent=CHECKUP
     ),
 }
 

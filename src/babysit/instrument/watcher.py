@@ -260,6 +260,8 @@ class Watcher:
         self.thread.dataset = id(loader._dataset)
         self.thread.batch_rows = rows.num_rows(batch)
         self.bench.on_batch(loader, batch)
+        if self.thread.dataset not in self.losses.training_datasets and not self.thread.pending:
+            self._gradients_off((), {}, None)  # other data than the training's: an evaluation?
         if self.thread.last is not None:
             self.thread.last.data_seconds += seconds
 

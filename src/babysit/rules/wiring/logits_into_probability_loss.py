@@ -12,6 +12,7 @@ from babysit.wiring import RESHAPES, Node, Wiring, chain
 
 Found = tuple[str, Place, Evidence, Remedy]
 
+POSITIVE = 0.01  # log-probabilities exceed 0 by rounding only
 UNBOUNDED = frozenset({"Relu", "Tanh", "LeakyRelu", "Elu", "Gelu", "Silu"})
 LOG_SOFTMAX = Remedy(
     name="use-logits-loss",
@@ -39,7 +40,7 @@ class LogitsIntoProbabilityLoss(Rule):
     How it decides:
         ``nll_loss`` reads values that no logarithm produced and whose exponentials do not sum to
         1; ``binary_cross_entropy`` was called with values outside 0…1, or with a clamped score;
-        ``kl_div`` reads a softmax or a layer's scores where logarithms belong.
+        ``kl_div`` reads positive numbers, where logarithms of probabilities have none.
 
     What to do:
         Use the loss that takes raw scores (``CrossEntropyLoss``, ``BCEWithLogitsLoss``), or put
@@ -113,16 +114,6 @@ class LogitsIntoProbabilityLoss(Rule):
                         node.place, Evidence(signal="wiring", value="Clamp → BinaryCrossEntropy"),
                         WITH_LOGITS,
                     )  # fmt: skip
-            if criterion.kind == "KlDiv" and source is not None:
-                is_softmax = wiring.softmax(source) is not None
-                raw = layer_behind(wiring, criterion.prediction, through=RESHAPES) is not None
-                if is_softmax or raw:
-                    what = "probabilities" if is_softmax else "raw scores"
-                    yield (
-                        f"the loss `kl_div` expects log-probabilities first, but the output "
-                        f"of `{layer}` is {what}",
-                        node.place, Evidence(signal="wiring", value=f"{what} → KlDiv"), LOG_FIRST,
-                    )  # fmt: skip
 
 
 def name_of(wiring: Wiring, index: int) -> str:
@@ -130,7 +121,7 @@ def name_of(wiring: Wiring, index: int) -> str:
 
 
 def refused(wiring: Wiring) -> Iterator[Found]:
-    """Calls of ``binary_cross_entropy`` that raised because of values outside 0…1."""
+    """Calls with values out of range: beyond 0…1 for BCELoss (it raised), above 0 for kl_div."""
     for call in wiring.calls:
         low, high = call.facts.get("min", 0.0), call.facts.get("max", 0.0)
         is_outside = low < 0 or high > 1
@@ -142,4 +133,11 @@ def refused(wiring: Wiring) -> Iterator[Found]:
                 Evidence(signal="prediction", value=f"{number(low)} … {number(high)}",
                          limit="0 … 1"),
                 WITH_LOGITS,
+            )  # fmt: skip
+        elif call.function == "kl_div" and high > POSITIVE:
+            yield (
+                "the loss `kl_div` expects log-probabilities first, never above 0, but "
+                f"the prediction reaches {number(high)}",
+                Place(op=call.function, file=call.file, line=call.line, code=call.code),
+                Evidence(signal="prediction", value=high, limit=0.0), LOG_FIRST,
             )  # fmt: skip

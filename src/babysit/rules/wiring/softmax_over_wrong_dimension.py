@@ -10,7 +10,9 @@ from babysit.text import shape
 from babysit.wiring import SOFTMAXES, Node, Wiring, chain
 
 # Reshaping that keeps the rows where they are.
-KEEPING = frozenset("View UnsafeView Clone ToCopy Contiguous Alias Reshape ReshapeAlias".split())
+KEEPING = frozenset(
+    "View UnsafeView Clone ToCopy Contiguous Alias Reshape ReshapeAlias Dropout".split()
+)
 
 
 class SoftmaxOverWrongDimension(Rule):
