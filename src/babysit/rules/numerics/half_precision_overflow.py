@@ -55,7 +55,7 @@ class HalfPrecisionOverflow(Rule):
     max_peak = threshold(
         default=0.9 * LARGEST,
         unit="size of a float16 value",
-        why="healthy programs in float16 stay below 300; softmax and losses run in float32",
+        why="the healthy clinic in float16 stays below 10; softmax and losses run in float32",
     )
     min_samples = threshold(default=2, unit="samples", why="one batch may hold a stray example")
     examples = (

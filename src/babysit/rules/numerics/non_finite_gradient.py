@@ -46,7 +46,7 @@ class NonFiniteGradient(Rule):
         default=1e3,
         unit="times the usual loss or gradient norm",
         why="trainings that end in NaN by a high rate leap by 1e6 and more before; the loss of "
-        "the sick clinic had moved by a factor of 1.0, and 70 healthy programs stay below 300",
+        "the sick clinic had not moved at all when its gradient broke",
     )
     max_recovered = threshold(
         default=0.02,

@@ -33,7 +33,7 @@ class AnomalyModeLeftOn(Rule):
     min_share = threshold(
         default=0.9,
         unit="share of steps",
-        why="a switch for some steps is used with care; none of 70 healthy programs has it on",
+        why="a switch for some steps is used with care; none of 33 healthy programs has it on",
     )
     min_steps = threshold(
         default=50, unit="steps", why="a search for a NaN looks at some dozen steps"

@@ -38,13 +38,13 @@ class DataLoadingBound(Rule):
     max_share = threshold(
         default=0.6,
         unit="share of a step",
-        why="healthy programs with a DataLoader wait for 5 to 45 % of steps that take about a "
-        "millisecond; the sick clinic waits for 90 %",
+        why="healthy programs with a DataLoader wait for 1 to 27 % of their steps; the sick "
+        "clinic waits for 85 %",
     )
     min_wait = threshold(
         default=0.005,
         unit="seconds per step",
-        why="collating 64 small examples takes 0.3 to 2 ms on a busy machine",
+        why="collating 60 small examples takes 0.2 to 0.4 ms, on a busy machine ten times that",
     )
     min_steps = threshold(
         default=40, unit="steps", why="workers and caches need some steps to warm"

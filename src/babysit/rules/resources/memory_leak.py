@@ -37,7 +37,7 @@ class MemoryLeak(Rule):
     min_age = threshold(
         default=50,
         unit="steps",
-        why="70 healthy programs keep no graph beyond 1 step; unrolled and accumulated losses "
+        why="33 healthy programs keep no graph at all; unrolled and accumulated losses "
         "rarely span 50 optimizer steps",
     )
     min_kept = threshold(

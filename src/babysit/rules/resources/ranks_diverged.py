@@ -41,7 +41,7 @@ class RanksDiverged(Rule):
         default=1e-3,
         unit="relative difference of the weights",
         why="ranks that apply the same gradients to the same weights stay equal to the last bit; "
-        "the healthy clinics show 0, the sick one 1.3",
+        "the healthy clinics show 0, the sick one 1.2",
     )
     min_steps = threshold(
         default=2, unit="compared steps", why="one may fall on a moment of restoring a checkpoint"
