@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from babysit.instrument import sources
 
 _MACHINERY: Final = ("torch/nn/modules/", "torch\\nn\\modules\\")
-_PICKS: Final = 32
+_ELEMENTS: Final = 65_536
+MAX_NODES: Final = 20_000
 _ROWS: Final = 512
 _OURS: Final = sources._OURS
 
@@ -68,16 +69,19 @@ def _drops_result(code: CodeType, offset: int) -> bool:
 
 
 def fingerprint(inputs: Sequence[Any]) -> tuple[Any, ...] | None:
-    """A few values of a call's inputs: the same for the same data, wherever it lies."""
+    """Shapes and weighted sums of a call's inputs: the same for the same data, wherever it lies."""
     tensors = [value for value in inputs if isinstance(value, Tensor) and value.numel()]
-    if not tensors:
-        return None
-    picks = []
+    sums = []
     for tensor in tensors[:2]:
-        flat = tensor.detach().reshape(-1) if tensor.numel() <= 65_536 else tensor.detach()[0]
-        flat = flat.reshape(-1)
-        picks.append((tuple(tensor.shape), *flat[:: -(-flat.numel() // _PICKS)].tolist()))
-    return tuple(picks)
+        flat = tensor.detach().reshape(-1)[:_ELEMENTS].double()
+        sums.append((tuple(tensor.shape), (flat @ weights_for(flat)).item()))
+    return tuple(sums) or None
+
+
+def weights_for(values: Tensor) -> Tensor:
+    """Weights that no two sets of values are likely to agree in."""
+    order = torch.arange(1, values.shape[-1] + 1, dtype=torch.float64, device=values.device)
+    return order.sqrt()
 
 
 def repeats_rows(inputs: Sequence[Any]) -> bool:
@@ -86,8 +90,7 @@ def repeats_rows(inputs: Sequence[Any]) -> bool:
     if batch is None or batch.dim() < 2 or not 4 <= batch.shape[0] <= 16_384:
         return False
     rows = batch.detach().reshape(batch.shape[0], -1)[:, :_ROWS].double()
-    weights = torch.arange(1, rows.shape[1] + 1, dtype=torch.float64, device=rows.device).sqrt()
-    return int((rows @ weights).unique().numel()) <= batch.shape[0] // 2
+    return int((rows @ weights_for(rows)).unique().numel()) <= batch.shape[0] // 2
 
 
 def innermost_module(frame: FrameType | None) -> nn.Module | None:
@@ -100,3 +103,22 @@ def innermost_module(frame: FrameType | None) -> nn.Module | None:
             return owner
         frame = frame.f_back
     return None
+
+
+def oldest_number(loss: Tensor) -> int | None:
+    """The lowest sequence number in a loss's graph, leaves aside; ``None`` if it is too large."""
+    if loss.grad_fn is None:
+        return None
+    seen, stack, oldest = {loss.grad_fn}, [loss.grad_fn], loss.grad_fn._sequence_nr()
+    while stack:
+        node = stack.pop()
+        for source, _ in node.next_functions:
+            if source is not None and source not in seen:
+                if source.name() == "torch::autograd::AccumulateGrad":
+                    continue
+                seen.add(source)
+                stack.append(source)
+                oldest = min(oldest, source._sequence_nr())
+        if len(seen) > MAX_NODES:
+            return None
+    return int(oldest)

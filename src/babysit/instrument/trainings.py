@@ -54,6 +54,7 @@ class TrainingState:
     lines: list[Node] = field(default_factory=list)
     outside: list[weakref.ref[Tensor]] = field(default_factory=list)
     num_samples: int = 0
+    thread: int = field(default_factory=threading.get_ident)
     is_sampled: bool = False
     keeps_gradients: bool = False
     last_time: float | None = None
@@ -88,6 +89,11 @@ class Trainings:
             weakref.WeakKeyDictionary()
         )
         self.optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+
+    def here(self) -> list[TrainingState]:
+        """The latest trainings of this thread: those of others change while we would look."""
+        own = threading.get_ident()
+        return [state for state in self.all[-8:] if state.thread == own][-4:]
 
     def of(self, optimizer: Optimizer) -> TrainingState | None:
         """The training that an optimizer belongs to, if it has stepped before."""

@@ -260,6 +260,8 @@ class Watcher:
         self.thread.dataset = id(loader._dataset)
         self.thread.batch_rows = rows.num_rows(batch)
         self.bench.on_batch(loader, batch)
+        if self.thread.dataset not in self.losses.training_datasets and not self.thread.pending:
+            self._gradients_off((), {}, None)  # other data than the training's: an evaluation?
         if self.thread.last is not None:
             self.thread.last.data_seconds += seconds
 
@@ -297,7 +299,7 @@ class Watcher:
         self.losses.crashed = None
         if tensors:
             self.bench.on_backward(tensors[0])
-        for state in self.trainings.all[-4:]:
+        for state in self.trainings.here():
             state.clearing.look()
         pending = Pending(loss=self._loss_value(tensors))
         is_bad = isinstance(pending.loss, float) and not math.isfinite(pending.loss)
@@ -328,7 +330,7 @@ class Watcher:
         return value.item() if value.device.type == "cpu" else value.clone()
 
     def _after_backward(self, gradients: Sequence[Tensor | None] = ()) -> None:
-        for state in self.trainings.all[-4:]:
+        for state in self.trainings.here():
             state.clearing.mark(state.parameters if state.clearing.is_due else ())
         thread = self.thread
         has_optimizer = len(self.trainings.optimizers) > 0

@@ -12,7 +12,6 @@ from babysit.instrument import call_sites
 from babysit.instrument.probe import Probe
 from babysit.instrument.scopes import sequence_number
 
-MAX_NODES: Final = 20_000
 MAX_CALLS: Final = 64
 
 
@@ -50,7 +49,7 @@ class EvaluationGradients(Probe):
             state = self.state
             roots = [root for ref in (state.roots if state else ()) if (root := ref()) is not None]
             if roots and all(root.training for root in roots):
-                oldest = oldest_number(loss)
+                oldest = call_sites.oldest_number(loss)
                 if oldest is not None and oldest >= calls[-1][0]:
                     self._report(calls)
 
@@ -66,22 +65,3 @@ class EvaluationGradients(Probe):
             number = sum(one == site for _, one, _ in calls)
             self.note("evaluation-with-gradients", float(number), site)
             self.fact("gradient_sites", {site: place})
-
-
-def oldest_number(loss: Tensor) -> int | None:
-    """The lowest sequence number in a loss's graph, leaves aside; ``None`` if it is too large."""
-    if loss.grad_fn is None:
-        return None
-    seen, stack, oldest = {loss.grad_fn}, [loss.grad_fn], loss.grad_fn._sequence_nr()
-    while stack:
-        node = stack.pop()
-        for source, _ in node.next_functions:
-            if source is not None and source not in seen:
-                if source.name() == "torch::autograd::AccumulateGrad":
-                    continue
-                seen.add(source)
-                stack.append(source)
-                oldest = min(oldest, source._sequence_nr())
-        if len(seen) > MAX_NODES:
-            return None
-    return int(oldest)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import weakref
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.weak import WeakIdKeyDictionary
 
 from babysit.instrument import call_sites
 from babysit.instrument.probe import Probe
+from babysit.instrument.scopes import sequence_number
 
 DROPOUTS: Final = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout",
                    "feature_alpha_dropout")  # fmt: skip
@@ -34,6 +36,19 @@ class Drop:
     is_on_by_mode: bool | None
 
 
+@dataclass(frozen=True)
+class Call:
+    """A call with gradients on and in train mode, on data that no training has used.
+
+    An evaluation that forgot both, unless a backward uses it: ``number`` is autograd's next.
+    """
+
+    number: int
+    site: str
+    place: dict[str, Any]
+    active: tuple[str, str]
+
+
 class EvaluationMode(Probe):
     """Whether dropout and batch norm rest while the trained model is evaluated.
 
@@ -51,13 +66,17 @@ class EvaluationMode(Probe):
         self._seen: dict[tuple[Any, ...], int] = {}
         self._passes: dict[int, int] = {}
         self._step = -1
+        self._dataset: int | None = None
+        self._trained_on: set[int] = set()
+        self._unsure: list[Call] = []
 
     def attach(self) -> None:
         for name in DROPOUTS:
             self.watch(torch.nn.functional, name, self._dropped)
 
     def on_batch(self, loader: Any, batch: Any) -> None:
-        if not torch.is_grad_enabled():
+        self._dataset = id(loader._dataset)
+        if not torch.is_grad_enabled() or self._is_new_data():
             self._follow_step()
             passes = self._passes.get(id(loader._dataset), 0)
             self._passes[id(loader._dataset)] = passes = passes + (loader._num_yielded <= 1)
@@ -86,7 +105,11 @@ class EvaluationMode(Probe):
     ) -> None:
         drops, self._drops = self._drops, []
         frame = call_sites.caller_frame()
-        if not is_evaluation or torch.is_grad_enabled() or frame is None:
+        if frame is None:
+            return
+        if not is_evaluation and torch.is_grad_enabled() and self._is_new_data():
+            self._suspect(module, frame)
+        if not is_evaluation or torch.is_grad_enabled():
             return
         if call_sites.recomputes(frame):
             return
@@ -116,6 +139,42 @@ class EvaluationMode(Probe):
         for drop in functional:
             self._report(drop, module, name)
 
+    def _is_new_data(self) -> bool:
+        """Whether the last batch came from a data set that no backward has followed yet."""
+        return self.state is not None and self._dataset not in {None, *self._trained_on}
+
+    def _suspect(self, module: nn.Module, frame: FrameType) -> None:
+        """Remember a call that may turn out an evaluation."""
+        active = [(name, layer) for name, layer in self._layers_of(module) if layer.training]
+        is_own = self.state is not None and self.state.is_part_of(module)
+        if active and is_own and len(self._unsure) < MAX_SITES:
+            kind = type(active[0][1]).__name__
+            site = call_sites.site_of(frame)
+            self._unsure.append(Call(sequence_number(), *site, (active[0][0], kind)))
+
+    def on_backward(self, loss: Tensor) -> None:
+        if self._unsure:
+            calls, self._unsure = self._unsure, []
+            oldest = call_sites.oldest_number(loss)
+            unused = [call for call in calls if oldest is not None and call.number <= oldest]
+            self._settle(unused)
+            if unused:
+                return  # the last batch was the evaluation's, and not trained on
+        if self._dataset is not None:
+            self._trained_on.add(self._dataset)
+
+    def finish(self) -> None:
+        self._settle(self._unsure)
+
+    def _settle(self, calls: Sequence[Call]) -> None:
+        """No backward has used these calls: evaluations with gradients on and in train mode."""
+        for call in calls:
+            self.note("evaluation-in-train-mode", 1.0, call.site)
+            layer, kind = call.active
+            repeats = max(self._passes.values(), default=1)
+            record = {**call.place, "layer": layer, "kind": kind, "repeats": repeats}
+            self.fact("evaluation_sites", {call.site: record})
+
     def _report(self, drop: Drop, root: nn.Module, caller: str) -> None:
         """A functional dropout: always on, or by the mode of a model that is in train mode."""
         if root.training if drop.is_on_by_mode is None else drop.is_on_by_mode:
@@ -137,7 +196,7 @@ class EvaluationMode(Probe):
     def _repeats(self, site: str, inputs: Sequence[Any]) -> int:
         """How often this evaluation has given the model the same data at this line."""
         if call_sites.repeats_rows(inputs):
-            return 2
+            return MANY_PASSES
         key = (site, call_sites.fingerprint(inputs))
         if key[1] is None:
             return 1

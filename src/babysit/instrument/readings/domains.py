@@ -20,7 +20,7 @@ EDGES: Final[dict[str, tuple[str, Callable[[Tensor], Tensor]]]] = {
     "Log2": ("self", torch.amin),
     "Log10": ("self", torch.amin),
     "Log1P": ("self", torch.amin),
-    "Sqrt": ("result", lambda result: result.amin().square()),
+    "Sqrt": ("result", lambda result: result.amin().square().nan_to_num(nan=-1.0)),  # below 0
     "Rsqrt": ("result", lambda result: result.abs().amax().pow(-2)),
     "Div": ("other", lambda other: other.abs().amin()),
     "Reciprocal": ("result", lambda result: 1 / result.abs().amax()),

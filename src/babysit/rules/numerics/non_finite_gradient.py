@@ -130,5 +130,6 @@ class NonFiniteGradient(Rule):
             if domain is not None and len(seen) and domain.is_singular(float(seen[-1])):
                 node = run.labelled(label)
                 if node is not None:
-                    return f"{domain.word}, which received {number(float(seen[-1]))},", node
+                    received = number(float(seen[-1])) if seen[-1] >= 0 else "values below 0"
+                    return f"{domain.word}, which received {received},", node
         return "", None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import numpy as np
+
 from babysit.domains import CLAMPS, STEP_BELOW_ONE, Domain, domain_of, operand_of
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
@@ -26,7 +28,8 @@ class UnsafeOperation(Rule):
 
     When it is wrong:
         That such an operation exists is no fault. ``log(x + 1e-8)``, clamped operands and
-        softmax after subtracting the maximum never come near the edge and are not reported.
+        softmax after subtracting the maximum never come near the edge and are not reported; nor
+        are values beyond the end whose gradient a mask or a ReLU holds off.
     """
 
     since = "0.1"
@@ -62,6 +65,9 @@ class UnsafeOperation(Rule):
                 continue
             values = series.values
             beyond = values >= limit if domain.is_upper else values <= limit
+            survived = [self._survived(run, step, domain, v) for step, v in zip(
+                series.steps.tolist(), values.tolist(), strict=True)]  # fmt: skip
+            beyond = beyond & ~np.array(survived, dtype=bool)
             steps = series.steps[beyond].tolist()
             if len(steps) < self.min_samples or (worst and worst[0] >= len(steps)):
                 continue
@@ -86,6 +92,13 @@ class UnsafeOperation(Rule):
                          limit=self._limit(run, label, domain), steps=tuple(steps[:3])),
             ),
             remedies=(Remedy(name="mend-operation", text=domain.cure),),
+        )  # fmt: skip
+
+    def _survived(self, run: Training, step: int, domain: Domain, operand: float) -> bool:
+        """Whether a value beyond the end did no harm: a mask of the script's own holds it off."""
+        norms = run.series("gradient-norm")
+        return domain.is_singular(operand) and step in norms.steps and bool(
+            np.isfinite(norms.at(step) or 0.0)
         )  # fmt: skip
 
     def _limit(self, run: Training, label: str, domain: Domain) -> float | None:
