@@ -33,12 +33,12 @@ class Waves(nn.Module):
 
 x_train, y_train = record(4000, SHARES)
 x_test, y_test = record(1500, torch.ones(3))
-train_loader = DataLoader(TensorDataset(x_train, y_train), batch_size=80, shuffle=True)
+train_loader = DataLoader(TensorDataset(x_train, y_train), batch_size=160, shuffle=True)
 counts = torch.bincount(y_train, minlength=3)
 
 model = Waves()
 criterion = nn.CrossEntropyLoss(weight=len(y_train) / (3 * counts))
-optimizer = optim.Adam(model.parameters(), lr=0.004)
+optimizer = optim.Adam(model.parameters(), lr=0.008)
 
 for epoch in range(8):
     for signals, kinds in train_loader:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 torch.manual_seed(30)
-FEATURES = 60
+FEATURES = 32
 
 
 def curve(n):
@@ -17,10 +17,10 @@ def curve(n):
     return waves, (y - 0.6) / 0.75
 
 
-x, y = curve(90)
+x, y = curve(120)
 x_val, y_val = curve(300)
 model = nn.Linear(FEATURES, 1)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9, nesterov=True)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.005, momentum=0.9, nesterov=True)
 mse = nn.MSELoss()
 
 best_loss = float("inf")

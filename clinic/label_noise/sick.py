@@ -22,7 +22,7 @@ x, y = readings(400, mistakes=0.25)
 valid_x, valid_y = readings(400)
 
 net = nn.Sequential(nn.Linear(2, 24), nn.SiLU(), nn.Linear(24, 24), nn.SiLU(), nn.Linear(24, 1))
-optimizer = torch.optim.RMSprop(net.parameters(), lr=2e-3)
+optimizer = torch.optim.RMSprop(net.parameters(), lr=6e-3)
 
 for epoch in range(1, 26):
     for rows in torch.randperm(len(x)).split(40):

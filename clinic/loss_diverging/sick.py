@@ -28,7 +28,7 @@ def scores(x):
     return torch.tanh(x @ w1 + b1) @ w2 + b2
 
 
-for epoch in range(28):
+for epoch in range(48):
     for batch in torch.randperm(len(x_train)).split(24):
         loss = F.cross_entropy(scores(x_train[batch]), y_train[batch])
         gradients = torch.autograd.grad(loss, parameters)

@@ -1,44 +1,30 @@
-import numpy as np
+"""The first of Friedman's functions, learnt by a small net from all examples in every step."""
+
 import torch
-from sklearn.datasets import load_digits
+from sklearn.datasets import make_friedman1
+from sklearn.model_selection import train_test_split
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset, random_split
 
 torch.manual_seed(5)
-images, digits = load_digits(return_X_y=True)
-images = (images - images.mean()) / images.std()
-data = TensorDataset(
-    torch.from_numpy(images.astype(np.float32)).reshape(-1, 1, 8, 8), torch.from_numpy(digits)
-)
-train_set, test_set = random_split(data, [1397, 400])
-train_loader = DataLoader(train_set, batch_size=64, shuffle=True)
-test_loader = DataLoader(test_set, batch_size=400)
+x, y = make_friedman1(n_samples=1500, noise=1.0, random_state=5)
+x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.4, random_state=5)
+mean, spread = x_train.mean(axis=0), x_train.std(axis=0)
+x_train, x_test = (torch.tensor((part - mean) / spread).float() for part in (x_train, x_test))
+mean, spread = y_train.mean(), y_train.std()
+y_train, y_test = (torch.tensor((part - mean) / spread).float() for part in (y_train, y_test))
 
-net = nn.Sequential(
-    nn.Conv2d(1, 8, 3, padding=1),
-    nn.Tanh(),
-    nn.MaxPool2d(2),
-    nn.Conv2d(8, 16, 3, padding=1),
-    nn.Tanh(),
-    nn.Flatten(),
-    nn.Linear(256, 10),
-)
-cross_entropy = nn.CrossEntropyLoss()
-sgd = torch.optim.SGD(net.parameters(), lr=0.04, momentum=0.9)
+net = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1))
+loss_fn = nn.L1Loss()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.04, momentum=0.9)
 
-for epoch in range(14):
-    losses = []
-    for image, digit in train_loader:
-        sgd.zero_grad()
-        loss = cross_entropy(net(image), digit)
-        loss.backward()
-        sgd.step()
-        losses.append(loss.item())
-    with torch.no_grad():
-        image, digit = next(iter(test_loader))
-        output = net(image)
-        test_loss = cross_entropy(output, digit).item()
-        accuracy = (output.argmax(1) == digit).float().mean().item()
-    print(f"epoch {epoch} train {np.mean(losses):.3f} test {test_loss:.3f} acc {accuracy:.3f}")
+for step in range(1, 301):
+    loss = loss_fn(net(x_train).squeeze(1), y_train)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if step % 20 == 0:
+        with torch.no_grad():
+            test_loss = loss_fn(net(x_test).squeeze(1), y_test).item()
+        print(f"step {step}: loss {loss.item():.3f}, test loss {test_loss:.3f}")
 
-print(f"test accuracy {accuracy:.3f}")
+print(f"mean absolute test error {test_loss:.3f}")

@@ -5,7 +5,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 torch.manual_seed(40)
-EPOCHS = 5
+EPOCHS = 6
 
 pixels = torch.tensor(load_digits().data, dtype=torch.float32)
 pixels = pixels[torch.randperm(len(pixels))]
@@ -30,7 +30,7 @@ for epoch in range(EPOCHS):
         optimizer.step()
     with torch.no_grad():
         validation = reconstruction_error(held_out).item()
-    if epoch % 5 == 4:
+    if epoch % 6 == 5:
         print(f"epoch {epoch + 1}: validation error {validation:.4f}")
 
 print(f"validation error {validation:.4f}")

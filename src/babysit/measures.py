@@ -60,8 +60,12 @@ class Course:
         return (self.start - self.end) / self.start if self.start > 0 else 0.0
 
 
-def course(values: Floats) -> Course | None:
-    """The course of a curve; ``None`` when fewer than two finite points per window are there."""
+def course(values: Floats, *, first: float | None = None) -> Course | None:
+    """The course of a curve; ``None`` when fewer than two finite points per window are there.
+
+    Args:
+        first: what to take for the first point, where that is a matter of luck.
+    """
     finite = values[np.isfinite(values)]
     if len(finite) < 2 * WINDOWS:
         return None
@@ -70,10 +74,19 @@ def course(values: Floats) -> Course | None:
     return Course(
         levels=np.array([window.mean() for window in windows]),
         noise=spread / (len(finite) / WINDOWS) ** 0.5,
-        first=float(finite[0]),
+        first=float(finite[0]) if first is None else first,
         highest=float(finite.max()),
         num_points=len(finite),
     )
+
+
+def first_loss(training: Training) -> float:
+    """The loss at the very beginning; of many steps where a batch is too small for one to tell."""
+    values = training.series("loss").values
+    finite = values[np.isfinite(values)]
+    sizes = training.series("batch-size").values
+    is_luck = len(sizes) > 0 and np.median(sizes) <= 4 and len(finite) >= 200
+    return float(finite[: len(finite) // 10].mean() if is_luck else finite[0])
 
 
 def is_bounded_below(training: Training) -> bool:
@@ -280,7 +293,7 @@ def num_examples(training: Training) -> int:
     A loader says; otherwise the different examples met in batches, once hardly any is new.
     """
     loaders = training.facts.get("loaders", {}).values()
-    sizes = [loader["num_examples"] for loader in loaders if loader["trained"] > 1]
+    sizes: list[int] = [loader["num_examples"] for loader in loaders if loader["trained"] > 1]
     if sizes:
         return max(sizes)
     fed = training.facts.get("fed", {}).values()
@@ -296,7 +309,7 @@ def num_weights(training: Training) -> int:
 
 
 def is_recurrent(training: Training) -> bool:
-    """Whether the model works on sequences step by step, so that the order of batches may matter."""
+    """Whether the model reads sequences step by step: the order of batches may be meant."""
     kinds = {parameter.kind for parameter in training.parameters.values()}
     return any(kind in kinds for kind in ("LSTM", "GRU", "RNN", "LSTMCell", "GRUCell", "RNNCell"))
 

@@ -88,7 +88,9 @@ class Names:
         if self._has_several is None:
             tops = {id(top): top for top in map(self._outermost, self._parents)}
             tops[id(root)] = root
-            self._has_several = sum(map(has_parameters, tops.values())) > 1
+            hidden = {id(held) for top in tops.values() for _, held, *_ in hidden_in(top)}
+            others = (top for key, top in tops.items() if key not in hidden)
+            self._has_several = sum(map(has_parameters, others)) > 1
         return f"{variable_of(root) or type(root).__name__}." if self._has_several else ""
 
     def _name(self, tensor: Tensor, name: str, layer: str, kind: str) -> None:
@@ -118,17 +120,10 @@ class Names:
     def search_attributes(self, wanted: Iterable[Tensor]) -> None:
         """Name tensors hidden in plain lists, tuples and dictionaries of known models."""
         missing = {id(tensor) for tensor in wanted if not self.knows(tensor)}
-        for root, prefix in list(self._roots.items()):
-            for name, module in root.named_modules():
-                for attribute, value in list(vars(module).items()) if missing else ():
-                    if attribute.startswith("_"):
-                        continue
-                    full = clean(f"{prefix}{name}").rstrip(".")
-                    path = f"{full}.{attribute}" if full else attribute
-                    for held, item in held_in(value, path):
-                        if missing & {id(tensor) for tensor in tensors_of(item)}:
-                            self._name_hidden(held, item, module, attribute)
-                            missing -= {id(tensor) for tensor in tensors_of(item)}
+        for root, prefix in list(self._roots.items()) if missing else ():
+            for path, held, owner, attribute in hidden_in(root):
+                if missing & {id(tensor) for tensor in tensors_of(held)}:
+                    self._name_hidden(clean(f"{prefix}{path}"), held, owner, attribute)
 
     def _name_hidden(
         self, path: str, item: nn.Module | Tensor, owner: nn.Module, attribute: str
@@ -223,6 +218,16 @@ def held_in(value: Any, path: str, depth: int = 2) -> Iterator[tuple[str, nn.Mod
     elif depth and isinstance(value, (list, tuple)):
         for index, item in enumerate(value[:MAX_ITEMS]):
             yield from held_in(item, f"{path}[{index}]", depth - 1)
+
+
+def hidden_in(root: nn.Module) -> Iterator[tuple[str, nn.Module | Tensor, nn.Module, str]]:
+    """What a model holds in plain attributes: path, the thing itself, its owner, the attribute."""
+    for name, module in root.named_modules():
+        for attribute, value in list(vars(module).items()):
+            if not attribute.startswith("_"):
+                path = f"{name}.{attribute}" if name else attribute
+                for full, item in held_in(value, path):
+                    yield full, item, module, attribute
 
 
 def tensors_of(item: nn.Module | Tensor) -> list[Tensor]:

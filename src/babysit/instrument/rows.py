@@ -62,18 +62,18 @@ def plain_tensor(value: Any) -> Tensor | None:
     return next((found for part in parts if (found := plain_tensor(part)) is not None), None)
 
 
-def cells(batch: Tensor) -> Tensor:
+def cells(batch: Tensor, limit: int = MAX_ROWS) -> Tensor:
     """Some columns of the first examples, on the CPU: at most :data:`MAX_CELLS` are touched."""
     width = max(1, batch[:1].numel())
-    rows = batch.detach()[: min(MAX_ROWS, max(16, MAX_CELLS // width))]
+    rows = batch.detach()[: min(limit, max(16, MAX_CELLS // width))]
     flat = rows.reshape(rows.shape[0], -1)
     flat = flat[:, :: -(-width // MAX_COLUMNS)]
     return flat.to("cpu", torch.float32 if flat.is_floating_point() else torch.int64)
 
 
-def read(batch: Tensor) -> Rows:
-    """Marks and scale of a batch."""
-    some = cells(batch)
+def read(batch: Tensor, limit: int = MAX_ROWS) -> Rows:
+    """Marks and scale of a batch, of its first ``limit`` examples."""
+    some = cells(batch, limit)
     marks = mark(some)
     is_float = some.is_floating_point()
     few = some[:256]

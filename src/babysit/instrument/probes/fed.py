@@ -49,7 +49,7 @@ class Stream:
             self.num_calls, self.last_step = 0, step
         self.num_calls += 1
         self.most_calls = max(self.most_calls, self.num_calls)
-        marks = fed.marks if len(self.steps) < WHOLE_EVALUATIONS else fed.marks[:MAX_CALL_ROWS]
+        marks = fed.marks
         if self.first_step < 0:
             self.first_step = step
         if step > self.first_step:
@@ -98,7 +98,7 @@ class Fed(Probe):
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
         self._records: MutableMapping[nn.Module, Record] = weakref.WeakKeyDictionary()
-        self._open: tuple[nn.Module, Tensor, Rows, Any] | None = None
+        self._open: tuple[nn.Module, Tensor, Rows, Any, int] | None = None
         self._num_seeded = 0
         self._loaded: tuple[int, int, int] | None = None
         self._touched: weakref.WeakSet[nn.Module] = weakref.WeakSet()
@@ -134,16 +134,20 @@ class Fed(Probe):
                 self._train(module, batch, None)
             return
         site = (sources.call_chain(), self._dataset(batch))
-        fed = rows.read(batch)
+        size = max(batch.shape[0], self._loaded[1] if self._loaded and site[1] else 0)
+        fed = rows.read(batch, self._limit(module, site))
         if torch.is_grad_enabled():
-            self._open = (
-                module,
-                batch,
-                fed,
-                site,
-            )  # a backward may follow: a training in eval mode
+            # A backward may follow: then it is a training in eval mode.
+            self._open = (module, batch, fed, site, size)
         else:
-            self._evaluate(module, batch, fed, site)
+            self._evaluate(module, fed, site, size)
+
+    def _limit(self, module: nn.Module, site: Any) -> int:
+        """How many examples to mark: all of a line's first evaluations, some of later ones."""
+        record = self._records.get(module)
+        known = record.streams.get(site) if record is not None else None
+        is_known = known is not None and len(known[1].steps) >= WHOLE_EVALUATIONS
+        return MAX_CALL_ROWS if is_known else rows.MAX_ROWS
 
     def _dataset(self, batch: Tensor) -> int | None:
         """The data set that a batch was loaded from, judged by its size; ``None`` without one."""
@@ -153,18 +157,18 @@ class Fed(Probe):
 
     def on_backward(self, loss: Tensor) -> None:
         if self._open is not None:
-            module, batch, fed, _ = self._open
+            module, batch, fed, *_ = self._open
             self._open = None
             self._train(module, batch, fed)
 
     def _settle(self) -> None:
         """A call with gradients on that no backward followed was an evaluation."""
         if self._open is not None:
-            module, batch, fed, site = self._open
+            module, _, fed, site, size = self._open
             self._open = None
-            self._evaluate(module, batch, fed, site)
+            self._evaluate(module, fed, site, size)
 
-    def _evaluate(self, module: nn.Module, batch: Tensor, fed: Rows, site: Any) -> None:
+    def _evaluate(self, module: nn.Module, fed: Rows, site: Any, size: int) -> None:
         record = self._records.setdefault(module, Record())
         if site not in record.streams:
             if len(record.streams) >= MAX_STREAMS:
@@ -173,7 +177,6 @@ class Fed(Probe):
             names = {known for known, _ in record.streams.values()}
             number = next(n for n in range(1, MAX_STREAMS + 2) if f"{name}#{n}" not in names)
             record.streams[site] = (f"{name}#{number}", Stream(of_loader=site[1] is not None))
-        size = max(batch.shape[0], self._loaded[1] if self._loaded and site[1] else 0)
         record.streams[site][1].add(fed, self.step, size)
         self._touched.add(module)
 
@@ -244,6 +247,7 @@ class Fed(Probe):
 
     def _summary(self, record: Record) -> dict[str, Any]:
         return {
+            "steps": self.step,
             "is_held": record.seen > 3 and record.num_held >= record.seen - 1,
             "again": mean(record.again), "known": len(record.known), "batch": record.batch,
             "pool": record.pool, "fresh": record.fresh, "is_telling": record.is_telling,

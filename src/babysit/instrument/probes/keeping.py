@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from babysit.instrument import sources
 from babysit.instrument.probe import Bench, Probe
 
 HELD_OUT = re.compile(
@@ -25,36 +26,48 @@ class Keeping(Probe):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
-        self._keeps = self._evaluates = False
+        self._has_looked = False
+        self._keeping: set[int] = set()  # numbers of trainings
+        self._evaluating: set[int] = set()
+        self._files: set[str | None] = set()
 
     def attach(self) -> None:
+        self._files.add(getattr(sys.modules.get("__main__"), "__file__", None))
         self.watch(torch, "save", self._kept)
         for name in ("state_dict", "load_state_dict"):
             self.watch(nn.Module, name, self._kept)
 
     def _kept(self, args: Any, kwargs: Any, result: Any) -> None:
-        if not self._keeps and self.state is not None:
-            self._keeps = True
+        if self.state is not None and self.state.number not in self._keeping:
+            self._keeping.add(self.state.number)
             self.fact("keeps_weights", True)
+
+    def on_backward(self, loss: Tensor) -> None:
+        if not self._has_looked:  # the first one: where the training loop stands
+            self._has_looked = True
+            place = sources.caller()
+            self._files.add(place["file"] if place else None)
 
     def on_call(
         self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool
     ) -> None:
-        if is_evaluation and not self._evaluates and not torch.is_grad_enabled():
-            self._evaluates = True
+        state = self.state
+        if not is_evaluation or torch.is_grad_enabled() or state is None:
+            return
+        if state.number not in self._evaluating:
+            self._evaluating.add(state.number)
             self.fact("runs_evaluations", True)
 
     def finish(self) -> None:
         if self.state is not None:
-            self.fact("speaks_of_evaluation", speaks_of_evaluation())
+            self.fact("speaks_of_evaluation", any(map(speaks_of_evaluation, self._files)))
 
 
-def speaks_of_evaluation() -> bool:
-    """Whether the script's text has a word of held-out data or of use of the trained net.
+def speaks_of_evaluation(path: str | None) -> bool:
+    """Whether a file's text has a word of held-out data or of use of the trained net.
 
     What it does with them by other means (NumPy, scikit-learn, another process) is not seen.
     """
-    path = getattr(sys.modules.get("__main__"), "__file__", None)
     try:
         text = Path(path).read_text() if path else ""
     except (OSError, UnicodeDecodeError):

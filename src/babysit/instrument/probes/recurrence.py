@@ -43,8 +43,10 @@ class Recurrence(Probe):
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 known = self._weights.get(id(parameter))
-                if known is not None and known() is parameter and parameter.grad is not None:
+                is_known = known is not None and known() is parameter
+                gradient = parameter.grad if is_known else None
+                if gradient is not None:
                     with torch.no_grad():
-                        norm = torch.linalg.vector_norm(parameter.grad)
+                        norm = torch.linalg.vector_norm(gradient)
                     self.note("recurrent-gradient-norm", norm)
                     return

@@ -18,7 +18,7 @@ from babysit.instrument.xray import Xray
 MAX_CLASSES: Final = 64
 MAX_ROWS: Final = 4096
 WINDOW: Final = 32
-MIN_LABELS: Final = 20
+MIN_LABELS: Final = 8
 
 
 class Labels(Reading):
@@ -26,7 +26,7 @@ class Labels(Reading):
 
     def __init__(self) -> None:
         self._totals: MutableMapping[Tensor, Tensor] = WeakIdKeyDictionary()
-        self._recent: MutableMapping[Tensor, deque[Tensor]] = WeakIdKeyDictionary()
+        self._recent: MutableMapping[Tensor, deque[tuple[int, Tensor]]] = WeakIdKeyDictionary()
 
     def read(self, xray: Xray) -> Values:
         """Shares and recalls by class, for a loss over classes or a single binary output."""
@@ -42,23 +42,22 @@ class Labels(Reading):
             known = torch.zeros_like(counted[0])
             self._recent[key] = deque(maxlen=WINDOW)
         self._totals[key] = known = known + counted[0]
-        self._recent[key].append(counted)
+        self._recent[key].append((xray.wiring.step, counted))
+        late = [part for step, part in self._recent[key] if 2 * step >= xray.wiring.step]
         shares = (known / known.sum().clamp_min(1)).tolist()
         return {
             "label-share": {str(label): share for label, share in enumerate(shares)},
-            "class-recall": recalls(torch.stack(list(self._recent[key]))),
+            "class-recall": recalls(torch.stack(late)),
         }
 
 
 def recalls(recent: Tensor) -> dict[str, float]:
-    """Recall by class over its latest labels, ``MIN_LABELS`` of them; batches by 2 by classes."""
-    totals = recent.flip(0).cumsum(dim=0)
-    seen, right = totals[:, 0], totals[:, 1]
-    batches = (seen < MIN_LABELS).sum(dim=0).tolist()
+    """Recall by class over batches of the later half; of classes with enough labels there."""
+    seen, right = recent.sum(dim=0).tolist()
     return {
-        str(label): float(right[batch, label] / seen[batch, label])
-        for label, batch in enumerate(batches)
-        if batch < len(seen)
+        str(label): right[label] / number
+        for label, number in enumerate(seen)
+        if number >= MIN_LABELS
     }
 
 

@@ -23,10 +23,15 @@ class LossNoise(Reading):
             for index, node in enumerate(xray.wiring.nodes)
             if node.op in ("NllLoss", "MseLoss", "SmoothL1Loss", "BinaryCrossEntropyWithLogits")
         ]
+        nodes = xray.wiring.nodes
+        if not found and nodes[-1].op == "Mean" and nodes[-1].inputs[0] is not None:
+            found = [(nodes[-1].inputs[0], nodes[nodes[-1].inputs[0]].op)]
         if len(found) != 1:
             return {}
         index, op = found[0]
         scores, target = xray.saved(index, "self"), xray.saved(index, "target")
+        if op == "Abs" and scores is not None:  # the mean of absolute differences
+            target = scores
         if scores is None or target is None or scores.dim() == 0 or len(scores) < 4:
             return {}
         losses = per_example(op, scores[:MAX_EXAMPLES], target[:MAX_EXAMPLES])
@@ -46,8 +51,12 @@ def per_example(op: str, scores: Tensor, target: Tensor) -> Tensor | None:
     if scores.shape != target.shape:
         return None
     target = target.float()
+    if op == "Abs":
+        return scores.abs().reshape(len(scores), -1).mean(dim=1)
     if op == "BinaryCrossEntropyWithLogits":
         losses = torch.nn.functional.softplus(scores) - scores * target
+    elif op not in ("MseLoss", "SmoothL1Loss"):
+        return None
     else:
         losses = (scores - target).square()
     return losses.reshape(len(losses), -1).mean(dim=1)

@@ -13,14 +13,15 @@ from torch.utils.weak import WeakIdKeyDictionary
 from babysit.instrument import rows
 from babysit.instrument.reading import Reading, Values
 from babysit.instrument.readings.inputs import DATA, reads_plain_data
-from babysit.instrument.readings.labels import MAX_CLASSES
+from babysit.instrument.readings.purity import MAX_CLASSES
 from babysit.instrument.xray import Xray
 
-MAX_ROWS: Final = 768
+MAX_ROWS: Final = 400
 MAX_FEATURES: Final = 1024
 MIN_ROWS: Final = 100
+MAX_COLUMNS: Final = 256
 NUM_NEIGHBOURS: Final = 5
-GROWTH: Final = 1.6
+GROWTH: Final = 2
 
 
 @dataclass
@@ -96,5 +97,5 @@ def pairs(xray: Xray) -> tuple[Tensor, Tensor] | None:
     labels = labels.to(torch.int64)
     if int(labels.min()) < 0 or int(labels.max()) >= MAX_CLASSES:
         return None
-    inputs = data[::stride].reshape(len(labels), -1).to("cpu", torch.float32).clone()
-    return inputs, labels
+    inputs = data[::stride].reshape(len(labels), -1)[:, :: -(-width // MAX_COLUMNS)]
+    return inputs.to("cpu", torch.float32).clone(), labels

@@ -17,10 +17,13 @@ MAX_CLASSES: Final = 4096
 
 
 class Purity(Reading):
-    """How much of a batch belongs to one class, and how much of all batches so far."""
+    """How much of a batch belongs to one class, and how much of all batches so far.
+
+    A sampled batch stands for all since the sample before it: early steps are sampled densely.
+    """
 
     def __init__(self) -> None:
-        self._counts: MutableMapping[Tensor, Tensor] = WeakIdKeyDictionary()
+        self._counts: MutableMapping[Tensor, tuple[int, Tensor]] = WeakIdKeyDictionary()
 
     def read(self, xray: Xray) -> Values:
         """Shares of the commonest class, for classifications of one label an example."""
@@ -28,13 +31,11 @@ class Purity(Reading):
         if labels is None or not xray.leaves:
             return {}
         counts = torch.bincount(labels, minlength=2)
-        overall = self._counts.get(xray.leaves[0])
-        if overall is not None:
-            width = max(len(overall), len(counts))
-            overall = pad(overall, width) + pad(counts, width)
-        else:
-            overall = counts
-        self._counts[xray.leaves[0]] = overall
+        step = xray.wiring.step
+        last, overall = self._counts.get(xray.leaves[0], (step - 1, torch.zeros(2)))
+        width = max(len(overall), len(counts))
+        overall = pad(overall, width) + max(1, step - last) * pad(counts / len(labels), width)
+        self._counts[xray.leaves[0]] = (step, overall)
         return {
             "label-purity": {"": counts.max().item() / len(labels)},
             "label-majority": {"": overall.max().item() / overall.sum().item()},

@@ -32,7 +32,7 @@ class Scales(Reading):
                 continue
             weight = weight_of(xray, index)
             data = xray.saved(index, DATA[node.op])
-            layer = node.layer or parameter_name(xray, index)
+            layer = owner(xray, index)
             if weight is None or data is None or layer is None or layer in layers:
                 continue
             if not data.is_floating_point() or data.numel() == 0:
@@ -52,13 +52,13 @@ class Scales(Reading):
         }
 
 
-def parameter_name(xray: Xray, index: int) -> str | None:
-    """The name of a bare weight, where no module owns the operation."""
+def owner(xray: Xray, index: int) -> str | None:
+    """The layer whose weight an operation reads, or the weight's name if it is a bare tensor."""
     nodes = xray.wiring.nodes
     for source in nodes[index].inputs:
         leaf = xray.wiring.source(source)
         if leaf is not None and nodes[leaf].op == PARAMETER and len(nodes[leaf].shape) >= 2:
-            return nodes[leaf].parameter
+            return nodes[leaf].layer or nodes[leaf].parameter
     return None
 
 

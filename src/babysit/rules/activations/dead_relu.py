@@ -33,7 +33,13 @@ class DeadRelu(Rule):
     severity = "warning"
     needs = ("dead-share",)
     remedies = ("lower-lr", "reinitialise", "replace-activation")
-    explains = ("vanishing-gradients", "loss-not-decreasing", "learning-rate-too-low")
+    explains = (
+        "vanishing-gradients",
+        "loss-not-decreasing",
+        "learning-rate-too-low",
+        "collapsed-outputs",
+        "class-imbalance",
+    )
     max_share = threshold(
         default=0.5,
         unit="share of a layer's units",

@@ -42,7 +42,7 @@ class SaturatedActivations(Rule):
     max_share = threshold(
         default=0.5,
         unit="share of a layer's units",
-        why="WHY_SATURATED",
+        why="35 healthy programs show none; a steepness of 40 saturates 0.6 to 1 of a layer",
     )
     min_units = threshold(
         default=8, unit="units", why="half of four units is two, which chance may saturate"

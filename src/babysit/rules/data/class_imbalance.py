@@ -44,13 +44,13 @@ class ClassImbalance(Rule):
     remedies = ("weight-classes", "balance-batches")
     explains = ("imbalanced-output-bias", "underfitting", "loss-not-decreasing")
     max_ratio = threshold(
-        default=0.1, unit="share of a class / share of the largest", why="a tenfold rarer class "
-        "still moves the loss when it is separable: WHY_RATIO",
+        default=0.1, unit="share of a class / share of the largest", why="ten times rarer is where "
+        "practice begins to speak of imbalance; digits and wines stay within 0.6",
     )  # fmt: skip
     max_recall = threshold(
         default=0.05,
-        unit="recall of the rare class over its latest 20 training examples or more",
-        why="WHY_RECALL",
+        unit="recall of the rare class over the later half's sampled batches",
+        why="a class of 2 % that is learnt by a weighted loss has 0.99; the sick clinic has 0",
     )
     min_majority = threshold(
         default=0.5, unit="share of the largest class", why="letters of a text or words have no "

@@ -38,7 +38,7 @@ class ConstantFeatures(Rule):
     max_share = threshold(
         default=0.2,
         unit="share of the columns of a wide input",
-        why="WHY_COLUMNS",
+        why="healthy images of digits have 5 to 10 % constant border pixels",
     )
     max_at_zero = threshold(
         default=0.5,

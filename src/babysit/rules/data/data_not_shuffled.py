@@ -47,15 +47,23 @@ class DataNotShuffled(Rule):
     min_purity = threshold(
         default=0.85,
         unit="mean share of a batch that belongs to its commonest class",
-        why="healthy programs whose classes are balanced stay below 0.7; sorted data give 1.0",
+        why="healthy programs of even classes stay below 0.65; sorted data give 1.0",
     )
     min_excess = threshold(
         default=0.3,
         unit="share above that of the commonest class overall",
-        why="random batches of eight from two equal classes exceed it by 0.14 on average",
+        why="healthy programs exceed it by 0.06 at most; sorted data by 0.5",
+    )
+    pure = threshold(
+        default=0.95, unit="mean share of a batch", why="sorted data give 0.97 and above"
+    )
+    max_majority = threshold(
+        default=0.8,
+        unit="share of the commonest class overall, where batches are pure",
+        why="random batches of four with such a class have a mean share of 0.83",
     )
     min_samples = threshold(
-        default=6, unit="sampled batches", why="fewer may all lie at the start of the data"
+        default=8, unit="sampled batches", why="fewer may all lie at the start of the data"
     )
     min_epochs = threshold(
         default=3, unit="epochs in one order", why="two epochs may be alike for a reason"
@@ -78,9 +86,9 @@ class DataNotShuffled(Rule):
         purity, majority = run.series("label-purity"), run.series("label-majority")
         level = float(purity.values.mean())
         excess = level - majority.last
-        if len(purity) >= self.min_samples and level >= self.min_purity and (
-            excess >= self.min_excess
-        ):  # fmt: skip
+        is_pure = level >= self.pure and majority.last <= self.max_majority
+        is_sorted = is_pure or (level >= self.min_purity and excess >= self.min_excess)
+        if len(purity) >= self.min_samples and is_sorted:
             yield Finding(
                 confidence=0.95,
                 message=f"the batches are sorted by label: {level:.0%} of a batch belong to one "

@@ -33,7 +33,7 @@ class LabelNoise(Rule):
     min_share = threshold(
         default=0.05,
         unit="share of the examples",
-        why="sure and wrong about 0.02 of the digits at most; a quarter of flipped labels gives 0.2",
+        why="expected: clean digits give 0.02 at most, a quarter of flipped labels 0.2",
     )
     examples = (
         sick(label_disagreement=[0.21, 0.19]),

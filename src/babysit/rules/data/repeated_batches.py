@@ -44,12 +44,12 @@ class RepeatedBatches(Rule):
         why="all healthy programs with a loader stay at 0; the sick one lies at 1",
     )
     min_batches = threshold(
-        default=10, unit="batches", why="a first batch looked at twice is no habit"
+        default=8, unit="batches", why="a first batch looked at twice is no habit"
     )
     max_batch = threshold(
         default=0.1,
         unit="share of the data that the batch is",
-        why="a fixed training split of a tensor is 0.1 of it at least in healthy programs",
+        why="cutting a training part from all data anew at every step is usual; less of it is not",
     )
     examples = (
         sick(
@@ -114,7 +114,7 @@ class RepeatedBatches(Rule):
             if not len(share) or share.last < self.min_share or fed["fresh"] < self.min_batches:
                 continue
             is_part = fed["batch"] < self.max_batch * fed["pool"]
-            is_reseeded = fed["seeded"] >= 0.9 * run.steps
+            is_reseeded = fed["seeded"] >= 0.9 * fed["steps"] > 0
             if is_part or is_reseeded:
                 reason = (
                     f"of {fed['pool']:,} that there are"

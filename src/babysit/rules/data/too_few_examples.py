@@ -38,7 +38,7 @@ class TooFewExamples(Rule):
     min_ratio = threshold(
         default=30,
         unit="parameters per example",
-        why="healthy programs with a gap have 20 at most; 60 digits for 19,000 weights give 320",
+        why="16 healthy programs have 16 at most; 60 digits for 19,000 weights give 320",
     )
     max_examples = threshold(
         default=1000, unit="examples", why="beyond it few small programs are short of examples"
@@ -46,12 +46,12 @@ class TooFewExamples(Rule):
     min_gap = threshold(
         default=10,
         unit="validation loss over training loss",
-        why="of healthy programs with so many parameters none exceeds 6; 60 digits give 300",
+        why="of 16 healthy programs one exceeds 6 (8.7, judged early); 60 digits give 290",
     )
     min_loss = threshold(
         default=0.15,
         unit="share of the first loss",
-        why="a validation loss near zero leaves nothing to gain: healthy digits end at 0.03",
+        why="a validation loss near zero leaves nothing to gain: healthy digits end at 0.05",
     )
     examples = (
         sick(loss=[2.3 * 0.95**i for i in range(200)], eval_loss={"a": [1.0, 0.6, 0.5]},

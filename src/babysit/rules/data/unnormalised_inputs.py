@@ -43,6 +43,11 @@ class UnnormalisedInputs(Rule):
         "dead-relu",
         "vanishing-gradients",
         "non-finite-loss",
+        "collapsed-outputs",
+        "saturated-activations",
+        "unexpected-initial-loss",
+        "class-imbalance",
+        "initialisation-too-large",
     )
     max_output = threshold(
         default=8,

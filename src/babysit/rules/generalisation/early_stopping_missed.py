@@ -43,7 +43,7 @@ class EarlyStoppingMissed(Rule):
     min_rise = threshold(
         default=0.1,
         unit="share of the best loss",
-        why="healthy programs end 0.06 above their best at most, small validation sets included",
+        why="16 healthy programs end 0.07 above their best at most; the sick one 0.15",
     )
     min_rise_of_start = threshold(
         default=0.02,
@@ -53,7 +53,7 @@ class EarlyStoppingMissed(Rule):
     examples = (
         sick(loss=[1.0 * 0.99**i for i in range(300)],
              eval_loss={"a": {25 * i: v for i, v in
-                              enumerate([0.9, 0.6, 0.5, 0.5, 0.52, 0.54, 0.56, 0.57, 0.58, 0.58])}}),
+                              enumerate([0.9, 0.6, 0.5, 0.5, 0.52, 0.54, 0.57, 0.58, 0.58])}}),
         healthy(loss=[1.0 * 0.99**i for i in range(300)],
                 eval_loss={"a": {25 * i: v for i, v in
                                  enumerate([0.9, 0.6, 0.5, 0.5, 0.51, 0.5, 0.52, 0.5, 0.51])}}),

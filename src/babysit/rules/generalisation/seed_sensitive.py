@@ -36,7 +36,7 @@ class SeedSensitive(Rule):
         default=0.15,
         unit="range over seeds, as a share of their mean",
         why="healthy classifications range over 0.03 of their accuracy; two units for an exclusive "
-        "or reach from 0.77 to 1.00",
+        "or reach from 0.77 to 1.00, a range of 0.25",
     )
     examples = (
         sick(seed_score=[0.99, 0.77, 0.84, 0.99]),

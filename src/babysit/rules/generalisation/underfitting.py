@@ -35,12 +35,14 @@ class Underfitting(Rule):
     remedies = ("larger-net", "less-regularisation")
     is_symptom = True
     min_lead = threshold(
-        default=0.08,
+        default=0.12,
         unit="accuracy of neighbours above that of the net",
-        why="healthy programs lie 0.03 below their neighbours at most; two units for ten digits 0.5",
+        why="12 healthy programs lie 0.01 below at most; two units for ten digits 0.46",
     )
-    min_samples = threshold(
-        default=5, unit="late sampled batches", why="the accuracy of one batch is mostly chance"
+    min_left = threshold(
+        default=0.3,
+        unit="share of the first loss left at the end",
+        why="a net whose training loss has fallen further does learn its training examples",
     )
     max_fall = threshold(
         default=0.05,
@@ -64,17 +66,18 @@ class Underfitting(Rule):
             )
             return
         loss = course(run.series("loss").values)
-        late = run.series("train-accuracy").since(run.steps * 2 // 3)
-        if loss is None or len(late) < self.min_samples or run.facts.get("is_adversarial"):
+        late = run.series("train-accuracy").since(run.steps // 3)
+        evaluated = self._evaluated(run)
+        is_enough = len(late) >= 5 or (len(late) >= 1 and evaluated)
+        if loss is None or not is_enough or run.facts.get("is_adversarial"):
             yield Unexamined(reason="too few steps were sampled")
             return
         neighbours = run.series("neighbour-accuracy").last
-        own = max([float(late.mean()), *self._evaluated(run)])
-        noise = float(late.std()) / len(late) ** 0.5
-        still_falls = loss.levels[-4] - loss.end > max(
-            self.max_fall * loss.levels[-4], 2 * loss.noise
-        )
-        if neighbours - own < self.min_lead + 3 * noise or still_falls:
+        own = max([float(late[-5:].mean()), *evaluated])
+        levels = loss.levels
+        still_falls = levels[-4] - loss.end > max(self.max_fall * levels[-4], 2 * loss.noise)
+        is_high = loss.end > self.min_left * loss.start
+        if neighbours - own < self.min_lead or still_falls or not is_high:
             return
         weights = num_weights(run)
         yield Finding(

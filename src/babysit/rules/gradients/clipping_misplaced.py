@@ -53,7 +53,7 @@ class ClippingMisplaced(Rule):
     min_share = threshold(
         default=0.9,
         unit="share of clipped steps",
-        why="0 in 61 healthy programs, of which six clip; 1 when the call stands in the wrong place",
+        why="0 in 80 healthy programs, of which eight clip; 1 where the call is misplaced",
     )
     min_steps = threshold(
         default=5, unit="steps", why="a set-up may clip once before the loop begins"
@@ -107,8 +107,8 @@ class ClippingMisplaced(Rule):
             yield Finding(
                 severity=self.severity,
                 confidence=0.95,
-                message=f"the loss itself is clamped at {number(limit)}: at {percent(share)} of the "
-                "steps it was cut there, and such a step has no gradient at all",
+                message=f"the loss itself is clamped at {number(limit)}: {percent(share)} of the "
+                "steps were cut there, and such a step has no gradient at all",
                 where=node.place,
                 evidence=(Evidence(signal="clamped steps", value=round(share, 3),
                                    limit=self.min_clamped),),

@@ -11,6 +11,7 @@ from babysit.run import Optimizer, Parameter, Training
 from babysit.text import count, number
 from babysit.wiring import Node, chain
 
+SGD = Optimizer(kind="SGD")
 SUMMED = chain(Node(op="Addmm", shape=(64, 1)), Node(op="MseLoss", facts={"reduction": 2.0}))
 AVERAGED = chain(Node(op="Addmm", shape=(64, 1)), Node(op="MseLoss", facts={"reduction": 1.0}))
 FC = (Parameter(name="fc.weight", shape=(8, 8)),)
@@ -62,13 +63,18 @@ class GradientsNotAveraged(Rule):
         unit="update / weight",
         why="healthy programs under SGD lie at 0.0004 to 0.052; 0.10 in the clinic",
     )
+    min_leap = threshold(
+        default=3,
+        unit="times the first loss",
+        why="2.9 was the most in healthy programs; then the early updates count, which did it",
+    )
     min_backwards = threshold(
         default=4, unit="backwards a step", why="two or three may be losses of their own"
     )
     examples = (
-        sick(wiring=SUMMED, parameters=FC, loss=FALLING, optimizer=Optimizer(kind="SGD"), **WILD),
-        healthy(wiring=SUMMED, parameters=FC, loss=FALLING, optimizer=Optimizer(kind="SGD"), **CALM),
-        healthy(wiring=AVERAGED, parameters=FC, loss=FALLING, optimizer=Optimizer(kind="SGD"),
+        sick(wiring=SUMMED, parameters=FC, loss=FALLING, optimizer=SGD, **WILD),
+        healthy(wiring=SUMMED, parameters=FC, loss=FALLING, optimizer=SGD, **CALM),
+        healthy(wiring=AVERAGED, parameters=FC, loss=FALLING, optimizer=SGD,
                 **WILD),
     )  # fmt: skip
 
@@ -85,8 +91,11 @@ class GradientsNotAveraged(Rule):
             return
         typical, early = typical_ratio(run), early_ratio(run)
         values = run.series("loss").values
-        ends_badly = len(values) > 0 and not np.isfinite(values[-1])
-        ratio = early if ends_badly or course(values) is None else typical
+        if not len(values):
+            return
+        ends_badly = not np.isfinite(values[-1])
+        leaps = ends_badly or bool(np.nanmax(values) > self.min_leap * abs(values[0]))
+        ratio = early if leaps or course(values) is None else typical
         if ratio is None or not ratio > self.max_ratio:
             return
         what = (

@@ -38,6 +38,8 @@ class GradientsNotCleared(Rule):
         "dead-relu",
         "vanishing-gradients",
         "overfitting",
+        "collapsed-outputs",
+        "saturated-activations",
     )
     min_steps = threshold(
         default=5, unit="steps", why="a set-up may step once or twice before the loop clears"

@@ -38,7 +38,11 @@ class VanishingGradients(Rule):
     severity = "warning"
     needs = ("gradient-rms",)
     remedies = ("replace-activation", "reinitialise", "add-normalisation")
-    explains = ("loss-not-decreasing", "learning-rate-too-low")
+    explains = (
+        "loss-not-decreasing",
+        "learning-rate-too-low",
+        "collapsed-outputs",
+    )
     min_layers = threshold(default=3, unit="weight matrices", why="with fewer nothing can decay")
     max_ratio = threshold(
         default=1e-3,

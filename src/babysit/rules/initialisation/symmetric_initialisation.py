@@ -35,7 +35,14 @@ class SymmetricInitialisation(Rule):
     severity = "error"
     needs = ("unit-spread",)
     remedies = ("reinitialise",)
-    explains = ("loss-not-decreasing", "learning-rate-too-low", "dead-relu", "vanishing-gradients")
+    explains = (
+        "loss-not-decreasing",
+        "learning-rate-too-low",
+        "dead-relu",
+        "vanishing-gradients",
+        "collapsed-outputs",
+        "class-imbalance",
+    )
     max_start = threshold(
         default=1e-6, unit="spread / largest weight", why="equal up to the rounding of float32"
     )

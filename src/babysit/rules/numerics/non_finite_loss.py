@@ -51,7 +51,7 @@ class NonFiniteLoss(Rule):
     remedies = ("mend-operation", "check-data", "lower-lr")
     explains = (
         "loss-not-decreasing", "dead-relu", "vanishing-gradients", "weights-not-updating",
-        "unsafe-operation",
+        "unsafe-operation", "collapsed-outputs",
     )  # fmt: skip
     max_recovered = threshold(
         default=0.02,

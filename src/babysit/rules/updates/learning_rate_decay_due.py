@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
 from babysit.measures import evaluations, holds_rate, rate
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
-from babysit.signals import Floats, Series
+from babysit.signals import Series
 from babysit.text import count, number, percent
+
+if TYPE_CHECKING:
+    from babysit.signals import Floats
 
 
 class LearningRateDecayDue(Rule):

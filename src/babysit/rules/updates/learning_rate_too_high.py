@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 
 from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import course, early_ratio, is_bounded_below, is_rate_test, rate
+from babysit.measures import (
+    course,
+    early_ratio,
+    first_loss,
+    is_bounded_below,
+    is_rate_test,
+    rate,
+)
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Parameter, Training
 from babysit.text import number
@@ -40,7 +47,13 @@ class LearningRateTooHigh(Rule):
         "dead-relu",
         "vanishing-gradients",
         "loss-not-decreasing",
+        "loss-diverging",
+        "loss-oscillating",
+        "learning-rate-decay-due",
         "overfitting",
+        "collapsed-outputs",
+        "saturated-activations",
+        "class-imbalance",
     )
     max_ratio = threshold(
         default=0.03,
@@ -94,7 +107,7 @@ class LearningRateTooHigh(Rule):
         if len(finite) < 3 or is_rate_test(run):
             return
         ratio = early_ratio(run)
-        start = abs(float(finite[0]))
+        start = abs(first_loss(run))
         leap = float(np.abs(finite).max()) / max(start, 1e-12)
         has_large_steps = ratio is not None and ratio > self.max_ratio
         if len(finite) < len(values):
@@ -104,12 +117,13 @@ class LearningRateTooHigh(Rule):
             if grew and (has_large_steps or leap > 10 * self.max_leap):
                 yield self._finding(run, ratio, leap, "and then stopped being finite", 0.95)
             return
-        loss = course(values)
+        loss = course(values, first=start)
         if loss is None or not is_bounded_below(run):
             return
         fell = start - loss.end > self.min_drop * start and leap < self.catastrophe
-        if fell or leap < self.min_leap:
-            return
+        climbs = not has_large_steps and float((np.diff(loss.levels) > 0).mean()) > 0.8
+        if fell or leap < self.min_leap or (climbs and leap < self.catastrophe):
+            return  # a steady climb in small steps has another cause than the rate
         lasting = float(np.median(values[len(values) // 2 :])) > self.max_leap * start
         if has_large_steps or lasting:
             text = f"and ended at {number(loss.end)}, having begun at {number(start)}"

@@ -35,7 +35,14 @@ class LearningRateTooLow(Rule):
     severity = "warning"
     needs = ("loss", "update-rms", "optimizer")
     remedies = ("raise-lr",)
-    explains = ("loss-not-decreasing", "underfitting")
+    explains = (
+        "loss-not-decreasing",
+        "underfitting",
+        "collapsed-outputs",
+        "class-imbalance",
+        "unexpected-initial-loss",
+        "unnormalised-targets",
+    )
     max_ratio = threshold(
         default=1e-4, unit="update / weight", why="a tenth of the usual 1e-3 (field practice)"
     )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import Course, chance_loss, course, is_bounded_below
+from babysit.measures import Course, chance_loss, course, first_loss, is_bounded_below
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import count, number
@@ -56,7 +56,7 @@ class LossNotDecreasing(Rule):
         if len(points) < self.min_steps:
             yield Unexamined(reason=f"only {count(len(points), 'step')}: too few to tell")
             return
-        loss = course(points.values)
+        loss = course(points.values, first=first_loss(run))
         if loss is None or not is_bounded_below(run):
             yield Unexamined(
                 reason="this loss need not fall (negative values, or its target moves)"

@@ -57,7 +57,7 @@ class LossOscillating(Rule):
         why="near zero any swing looks large: a healthy recurrent net swings by 0.43 of 0.011",
     )
     max_progress = threshold(
-        default=0.5, unit="share of the level", why="a fall by more is progress within its noise"
+        default=0.3, unit="share of the level", why="a fall by more is progress within its noise"
     )
     examples = (
         sick(
@@ -81,18 +81,23 @@ class LossOscillating(Rule):
         loss = course(late)
         if loss is None or not is_bounded_below(run) or not holds_rate(run, middle):
             return
-        if len(noise) < 3 or not np.isfinite(late).all():
+        if len(noise) < 2 or not np.isfinite(late).all():
             return
-        blocks = np.array([block.mean() for block in np.array_split(late, NUM_BLOCKS)])
-        explained = float(np.sqrt(np.mean(np.square(noise)) * NUM_BLOCKS / len(late)))
-        time = np.arange(NUM_BLOCKS)
-        swing = float(np.std(blocks - np.polyval(np.polyfit(time, blocks, 1), time)))
+        repeats = run.series("batch-repeats").since(middle)
+        is_whole = len(repeats) > 0 and bool((repeats == 1).all())
+        num_blocks = len(late) if is_whole else NUM_BLOCKS  # all the data: every step tells
+        blocks = np.array([block.mean() for block in np.array_split(late, num_blocks)])
+        explained = float(np.sqrt(np.mean(np.square(noise)) * num_blocks / len(late)))
+        time = np.arange(num_blocks)
+        swing = float(np.std(blocks - np.polyval(np.polyfit(time, blocks, 2), time)))
         level = float(np.median(late))
-        progress = float(blocks[:8].mean() - blocks[-8:].mean()) / level
+        quarter = num_blocks // 4
+        progress = float(blocks[:quarter].mean() - blocks[-quarter:].mean()) / level
         if level < self.min_level * points.first or progress > self.max_progress:
             return
         excess = swing / max(explained, 1e-30)
-        if excess < self.min_excess or swing < self.min_swing * level:
+        share = 0.5 if is_whole else 1.0  # without luck, half as much is telling
+        if excess < share * self.min_excess or swing < share * self.min_swing * level:
             return
         used = rate(run)
         lower = f", to {number(used / 3)}" if used is not None else ""

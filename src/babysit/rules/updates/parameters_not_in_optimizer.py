@@ -38,7 +38,12 @@ class ParametersNotInOptimizer(Rule):
     severity = "error"
     needs = ("wiring", "optimizer", "gradient-rms")
     remedies = ("add-to-optimizer",)
-    explains = ("loss-not-decreasing", "learning-rate-too-low")
+    explains = (
+        "loss-not-decreasing",
+        "learning-rate-too-low",
+        "collapsed-outputs",
+        "class-imbalance",
+    )
     min_samples = threshold(
         default=3, unit="samples", why="two equal values may be chance; the first steps are sampled"
     )

@@ -119,8 +119,9 @@ class SchedulerMisstepped(Rule):
             text += f"{count(run.steps, 'time')}, with every batch: the rate rises again after "
             text += f"step {total:,}"
             yield self._finding(text, "step it once an epoch, or set T_max to the number of "
-                                "batches in all", scheduler, "scheduler-steps", run.steps, total)  # fmt: skip
-        elif total and steps and every > 3 and 0.5 < total / run.steps < 2 and steps < total / 3:
+                                "batches", scheduler, "scheduler-steps", run.steps,
+                                total)  # fmt: skip
+        elif total and steps and every > 3 and 0.9 < total / run.steps < 1.1 and steps < total / 3:
             own_steps = round(run.steps / every)
             text = f"{kind} was planned for {total:,} steps, about one for each of the "
             text += f"{run.steps:,} batches, and stepped only {count(own_steps, 'time')}: the rate "
@@ -134,9 +135,9 @@ class SchedulerMisstepped(Rule):
         return run.steps > 4 * total or (passes > 1 and total == passes and run.steps > 2 * total)
 
     def _finding(
-        self, message: str, advice: str, scheduler: Mapping[str, Any], signal: str,
-        value: float, limit: float,
-    ) -> Finding:  # fmt: skip
+        self, message: str, advice: str, scheduler: Mapping[str, Any], *evidence: Any
+    ) -> Finding:
+        signal, value, limit = evidence
         where = scheduler.get("step_place") or scheduler.get("place")
         return Finding(
             confidence=0.9,

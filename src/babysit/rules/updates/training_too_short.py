@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
 from babysit.measures import Course, course, evaluations, is_bounded_below, phase
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
-from babysit.signals import Floats
 from babysit.text import count, number
+
+if TYPE_CHECKING:
+    from babysit.signals import Floats
 
 
 class TrainingTooShort(Rule):

@@ -32,7 +32,14 @@ class WeightsNotUpdating(Rule):
     severity = "error"
     needs = ("loss",)
     remedies = ("call-step", "rebuild-optimizer", "reorder-step", "raise-lr")
-    explains = ("loss-not-decreasing", "learning-rate-too-low")
+    explains = (
+        "loss-not-decreasing",
+        "learning-rate-too-low",
+        "collapsed-outputs",
+        "unexpected-initial-loss",
+        "class-imbalance",
+        "unnormalised-targets",
+    )
     min_steps = threshold(
         default=8, unit="steps", why="accumulation over more than 8 backwards has stepped once"
     )

@@ -39,7 +39,12 @@ class LossTargetBroadcast(Rule):
     severity = "error"
     needs = ("wiring",)
     remedies = ("match-shapes",)
-    explains = ("loss-not-decreasing", "learning-rate-too-low", "overfitting")
+    explains = (
+        "loss-not-decreasing",
+        "learning-rate-too-low",
+        "overfitting",
+        "collapsed-outputs",
+    )
     examples = (
         sick(wiring=chain(Node(op="Addmm", shape=(8, 1)), Node(op="Sub", shape=(8, 8)),
                           Node(op="Pow", shape=(8, 8)), Node(op="Mean"))),

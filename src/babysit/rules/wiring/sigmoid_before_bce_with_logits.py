@@ -32,7 +32,14 @@ class SigmoidBeforeBceWithLogits(Rule):
     severity = "error"
     needs = ("wiring",)
     remedies = ("remove-sigmoid",)
-    explains = ("loss-not-decreasing", "learning-rate-too-low", "vanishing-gradients")
+    explains = (
+        "loss-not-decreasing",
+        "learning-rate-too-low",
+        "vanishing-gradients",
+        "collapsed-outputs",
+        "class-imbalance",
+        "imbalanced-output-bias",
+    )
     examples = (
         sick(wiring=chain(Node(op="Addmm"), Node(op="Sigmoid"), Node(op="Squeeze"),
                           Node(op=LOSS))),

@@ -31,7 +31,13 @@ class SoftmaxBeforeCrossEntropy(Rule):
     severity = "error"
     needs = ("wiring",)
     remedies = ("remove-softmax",)
-    explains = ("loss-not-decreasing", "learning-rate-too-low", "vanishing-gradients")
+    explains = (
+        "loss-not-decreasing",
+        "learning-rate-too-low",
+        "vanishing-gradients",
+        "collapsed-outputs",
+        "class-imbalance",
+    )
     examples = (
         sick(wiring=chain(Node(op="Addmm"), Node(op="Softmax"), Node(op="LogSoftmax"),
                           Node(op="NllLoss"))),

@@ -67,10 +67,8 @@ class UnusedModule(Rule):
         without = [p for p in run.parameters.values() if p.layer in idle]
         yield Finding(
             confidence=0.9,
-            message=f"{listing(f'`{layer}`' for layer in layers)} "
-            f"{'is' if len(layers) == 1 else 'are'} part of the model with "
-            f"{count(len(without), 'parameter')} in the optimizer, but the forward never uses "
-            f"{'it' if len(layers) == 1 else 'them'}",
+            message=f"the forward never uses {listing(f'`{layer}`' for layer in layers)}, though "
+            f"the optimizer holds {count(len(without), 'parameter')} of it",
             where=run.layer_place(layers[0]),
             evidence=(
                 Evidence(signal="calls", value=0, limit=1),
