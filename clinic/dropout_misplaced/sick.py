@@ -7,7 +7,7 @@ torch.manual_seed(9)
 
 
 class Regressor(nn.Module):
-    def __init__(self, features, hidden=64, drop=0.2):
+    def __init__(self, features, hidden=64, drop=0.4):
         super().__init__()
         self.inner = nn.Linear(features, hidden)
         self.outer = nn.Linear(hidden, 1)
