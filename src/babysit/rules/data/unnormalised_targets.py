@@ -129,7 +129,7 @@ class UnnormalisedTargets(Rule):
     def _where(self, run: Training, place: str) -> Place | None:
         """The line of the comparison."""
         for wiring in run.wirings[:1]:
-            for index in wiring.find({place.split()[0]}):
+            for index in wiring.find({place.split(maxsplit=1)[0]}):
                 if wiring.nodes[index].line:
-                    return wiring.nodes[index].place
+                    return wiring.loss_place(index)
         return run.source("backward")
