@@ -13,7 +13,7 @@ from babysit.instrument.reading import Reading, Values
 from babysit.instrument.readings.inputs import DATA, reads_plain_data
 from babysit.instrument.xray import Xray, weight_of
 
-MAX_EXAMPLES: Final = 512
+MAX_EXAMPLES: Final = 128
 MAX_COLUMNS: Final = 4096
 MIN_EXAMPLES: Final = 200
 MIN_BATCHES: Final = 5

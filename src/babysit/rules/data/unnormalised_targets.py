@@ -60,7 +60,7 @@ class UnnormalisedTargets(Rule):
     min_wait = threshold(
         default=0.2,
         unit="share of the training",
-        why="healthy regressions are better than the mean within the first twentieth",
+        why="healthy regressions are as good as the mean from the first samples on",
     )
     max_error = threshold(
         default=1.05,
