@@ -70,7 +70,7 @@ class InitialisationTooLarge(Rule):
     min_loss = threshold(
         default=2,
         unit="first loss / loss of guessing",
-        why="healthy classifiers start within a fifth of guessing; unit normal weights at 5 times",
+        why="20 healthy classifiers start at 1.5 times or less; unit normal weights at 6 times",
     )
     min_saturated = threshold(
         default=0.3,

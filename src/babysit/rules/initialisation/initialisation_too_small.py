@@ -59,8 +59,8 @@ class InitialisationTooSmall(Rule):
     min_wait = threshold(
         default=0.15,
         unit="share of the training",
-        why="healthy programs have lost a quarter of what they will lose after 0.02 to 0.08; the sick "
-        "clinic never does",
+        why="healthy programs have lost a quarter of what they will lose after 0.02 to 0.08; the "
+        "sick clinic never does",
     )
     min_layers = threshold(default=3, unit="layers", why="in two layers Adam mends it within steps")
     examples = (

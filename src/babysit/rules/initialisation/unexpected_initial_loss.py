@@ -55,7 +55,7 @@ class UnexpectedInitialLoss(Rule):
     min_ratio = threshold(
         default=3,
         unit="first loss / loss of ignorance (squared for squared errors)",
-        why="35 healthy programs start at 1.2 times that or less; the sick clinic at 10",
+        why="25 healthy programs start at 1.5 times that or less; the sick clinic at 38",
     )
     min_wait = threshold(
         default=0.15,
