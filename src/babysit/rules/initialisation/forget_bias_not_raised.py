@@ -86,7 +86,8 @@ class ForgetBiasNotRaised(Rule):
                 ),
                 remedies=(
                     Remedy(name="raise-forget-bias", text="Before training, fill the second "
-                           "quarter of the layer's bias_ih_l0 (the forget gate) with 1 or more: the "
+                           "quarter of the layer's bias_ih_l0 (the forget gate) with 1 or "
+                           "more: about the "
                            "logarithm of the length that must be remembered."),
                 ),
             )  # fmt: skip
