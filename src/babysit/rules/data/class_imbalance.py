@@ -92,7 +92,8 @@ class ClassImbalance(Rule):
             message=f"{'class' if one else 'classes'} {named} of the labels "
             f"{'is' if one else 'are'} not learnt: next to none of {'its' if one else 'their'} "
             f"examples is classified rightly, while class {largest} has "
-            f"{percent(shares[largest])} of the labels; the loss has no class weights and the batches are not balanced",
+            f"{percent(shares[largest])} of the labels; the loss has no class "
+            "weights and the batches are not balanced",
             where=run.wirings[0].loss_place(len(run.wirings[0].nodes) - 1),
             evidence=(
                 Evidence(signal="label-share", value=round(shares[lost[0]], 4),
