@@ -43,6 +43,15 @@ def test_units_driven_to_their_ends_count_as_saturated() -> None:
     assert shares["saturated-share"] == {"0": 0.5}
 
 
+def test_bare_weights_are_followed_from_batch_to_batch() -> None:
+    weight = (1000 * torch.randn(2, 4)).requires_grad_()
+    last, reading = torch.randn(4, 1, requires_grad=True), Saturation()
+    for _ in range(4):  # of 32 examples each; 128 are needed
+        loss = (torch.tanh(torch.randn(32, 2) @ weight) @ last).mean()
+        values = reading.read(look(loss, nn.Module()))
+    assert list(values["saturated-share"].values()) == [1.0]
+
+
 def test_gain_and_scale_of_a_layer_follow_fan_in() -> None:
     model = nn.Sequential(nn.Linear(16, 8, bias=False))
     nn.init.constant_(model[0].weight, 0.5)  # type: ignore[arg-type]  # a Linear

@@ -11,7 +11,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from babysit.instrument.reading import Reading, Values
 from babysit.instrument.readings.silence import feeding_layer
-from babysit.instrument.xray import Xray, weight_of
+from babysit.instrument.xray import Xray, leaf_of
 
 WINDOW_BATCHES: Final = 8
 WINDOW_EXAMPLES: Final = 128
@@ -35,7 +35,7 @@ class Saturation(Reading):
         shares: dict[str, float] = {}
         hidden = xray.wiring.hidden_squashes()
         fed = [feeding_layer(xray, index) for index in hidden]
-        weights = [weight_of(xray, index) if index is not None else None for index in fed]
+        weights = [leaf_of(xray, index) if index is not None else None for index in fed]
         for index, source, weight in zip(hidden, fed, weights, strict=True):
             result = xray.saved(index, "result")
             is_unrolled = sum(other is weight for other in weights) > 1
