@@ -211,6 +211,15 @@ class Wiring:
         """
         return [index for index in self.find({"Sigmoid", "Tanh"}) if self.feeds_layer(index)]
 
+    def loss_place(self, index: int) -> Place:
+        """Where a loss stands: its line, and the layer that gave the scores."""
+        node = self.nodes[index]
+        source = self.source(node.inputs[0], through=RESHAPES | {"LogSoftmax", "Log", "Sub"})
+        if source is None:
+            source = self.source(node.inputs[0])
+        layer = self.nodes[source].layer if source is not None else None
+        return Place(layer=layer, op=node.op, file=node.file, line=node.line, code=node.code)
+
     def is_normalised(self, layer: str, *, within: int = 6) -> bool:
         """Whether a normalisation follows a layer within its next few operations."""
         waiting = {i for i, node in enumerate(self.nodes) if node.layer == layer and node.inputs}

@@ -249,3 +249,18 @@ def weight_of(xray: Xray, index: int) -> Tensor | None:
                 stored_by_rows = wiring.nodes[index].op not in ("Mm", "Addmm") or source != leaf
                 return tensor if stored_by_rows else tensor.detach().t()
     return None
+
+
+def leaf_of(xray: Xray, index: int) -> Tensor | None:
+    """The weight matrix itself that a layer's operation reads, as stored: one identity for good.
+
+    :func:`weight_of` may give a transposed view, made anew each time.
+    """
+    wiring = xray.wiring
+    for source in wiring.nodes[index].inputs:
+        leaf = wiring.source(source)
+        if leaf is not None and wiring.nodes[leaf].op == PARAMETER:
+            tensor: Tensor = xray.graph[leaf].variable
+            if tensor.dim() >= 2:
+                return tensor
+    return None

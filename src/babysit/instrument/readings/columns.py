@@ -11,9 +11,9 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from babysit.instrument.reading import Reading, Values
 from babysit.instrument.readings.inputs import DATA, reads_plain_data
-from babysit.instrument.xray import Xray, weight_of
+from babysit.instrument.xray import Xray, leaf_of
 
-MAX_EXAMPLES: Final = 512
+MAX_EXAMPLES: Final = 128
 MAX_COLUMNS: Final = 4096
 MIN_EXAMPLES: Final = 200
 MIN_BATCHES: Final = 5
@@ -33,7 +33,7 @@ class Columns(Reading):
                 continue
             if not reads_plain_data(xray, node):
                 continue
-            data, weight = xray.saved(index, DATA[node.op]), weight_of(xray, index)
+            data, weight = xray.saved(index, DATA[node.op]), leaf_of(xray, index)
             if data is None or weight is None or not data.is_floating_point():
                 continue
             if data.dim() < 2 or 0 in data.shape or not 2 <= data.shape[1] <= MAX_COLUMNS:

@@ -11,11 +11,12 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from babysit.instrument.reading import Reading, Values
 from babysit.instrument.readings.silence import feeding_layer
-from babysit.instrument.xray import Xray, weight_of
+from babysit.instrument.xray import Xray, leaf_of
 
 WINDOW_BATCHES: Final = 8
 WINDOW_EXAMPLES: Final = 128
 MAX_EXAMPLES: Final = 256
+MAX_ELEMENTS: Final = 131_072
 # Where the slope has fallen to two per cent of its best.
 ENDS: Final = {"Tanh": (-0.99, 0.99), "Sigmoid": (0.005, 0.995)}
 STUCK: Final = 0.9
@@ -34,7 +35,7 @@ class Saturation(Reading):
         shares: dict[str, float] = {}
         hidden = xray.wiring.hidden_squashes()
         fed = [feeding_layer(xray, index) for index in hidden]
-        weights = [weight_of(xray, index) if index is not None else None for index in fed]
+        weights = [leaf_of(xray, index) if index is not None else None for index in fed]
         for index, source, weight in zip(hidden, fed, weights, strict=True):
             result = xray.saved(index, "result")
             is_unrolled = sum(other is weight for other in weights) > 1
@@ -65,7 +66,8 @@ def at_ends(result: Tensor, index: int, xray: Xray, feeding: str) -> tuple[int, 
     """How many values were looked at per unit, and how many of them stand at an end."""
     low, high = ENDS[xray.wiring.nodes[index].op]
     axis = 1 if result.dim() == 2 or feeding == "Convolution" else result.dim() - 1
-    stride = max(1, result.shape[0] // MAX_EXAMPLES)
+    most = max(1, min(MAX_EXAMPLES, MAX_ELEMENTS // max(result[0].numel(), 1)))
+    stride = -(-result.shape[0] // most)
     units = result[::stride].movedim(axis, -1).reshape(-1, result.shape[axis])
     units = units[:: max(1, len(units) // (4 * MAX_EXAMPLES))]
     return len(units), ((units <= low) | (units >= high)).sum(dim=0).float().to("cpu")

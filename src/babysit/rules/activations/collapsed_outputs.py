@@ -106,13 +106,7 @@ class CollapsedOutputs(Rule):
 
     def _where(self, run: Training, place: str) -> Place | None:
         """The comparison's line, and the layer that gave the predictions."""
-        kind = place.split(maxsplit=1)[0]
         for wiring in run.wirings[:1]:
-            for index in wiring.find({kind}):
-                source = wiring.source(wiring.nodes[index].inputs[0])
-                layer = wiring.nodes[source].layer if source is not None else None
-                node = wiring.nodes[index]
-                return Place(
-                    layer=layer, op=node.op, file=node.file, line=node.line, code=node.code
-                )
+            for index in wiring.find({place.split(maxsplit=1)[0]}):
+                return wiring.loss_place(index)
         return run.source("backward")

@@ -45,7 +45,7 @@ class ClassImbalance(Rule):
     explains = ("imbalanced-output-bias", "underfitting", "loss-not-decreasing")
     max_ratio = threshold(
         default=0.1, unit="share of a class / share of the largest", why="ten times rarer is where "
-        "practice begins to speak of imbalance; digits and wines stay within 0.6",
+        "practice begins to speak of imbalance; digits and wines stay above 0.5",
     )  # fmt: skip
     max_recall = threshold(
         default=0.05,
@@ -89,11 +89,12 @@ class ClassImbalance(Rule):
         one = len(lost) == 1
         yield Finding(
             confidence=0.85,
-            message=f"{'class' if one else 'classes'} {named} of the labels {'is' if one else 'are'} "
-            f"not learnt: next to none of {'its' if one else 'their'} examples is classified "
-            f"rightly, while class {largest} has {percent(shares[largest])} of the labels; the "
-            "loss has no class weights and the batches are not balanced",
-            where=node.place,
+            message=f"{'class' if one else 'classes'} {named} of the labels "
+            f"{'is' if one else 'are'} not learnt: next to none of {'its' if one else 'their'} "
+            f"examples is classified rightly, while class {largest} has "
+            f"{percent(shares[largest])} of the labels; the loss has no class "
+            "weights and the batches are not balanced",
+            where=run.wirings[0].loss_place(len(run.wirings[0].nodes) - 1),
             evidence=(
                 Evidence(signal="label-share", value=round(shares[lost[0]], 4),
                          limit=self.max_ratio * shares[largest]),

@@ -60,7 +60,7 @@ class UnnormalisedTargets(Rule):
     min_wait = threshold(
         default=0.2,
         unit="share of the training",
-        why="healthy regressions are better than the mean within the first twentieth",
+        why="healthy regressions are as good as the mean from the first samples on",
     )
     max_error = threshold(
         default=1.05,
@@ -131,5 +131,5 @@ class UnnormalisedTargets(Rule):
         for wiring in run.wirings[:1]:
             for index in wiring.find({place.split(maxsplit=1)[0]}):
                 if wiring.nodes[index].line:
-                    return wiring.nodes[index].place
+                    return wiring.loss_place(index)
         return run.source("backward")

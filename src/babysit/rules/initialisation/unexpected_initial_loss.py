@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from math import isfinite, log
 
-from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.findings import Evidence, Finding, Remedy
 from babysit.measures import chance_loss, is_rate_test, sole_loss, waits
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -55,7 +55,7 @@ class UnexpectedInitialLoss(Rule):
     min_ratio = threshold(
         default=3,
         unit="first loss / loss of ignorance (squared for squared errors)",
-        why="35 healthy programs start at 1.2 times that or less; the sick clinic at 10",
+        why="25 healthy programs start at 1.5 times that or less; the sick clinic at 38",
     )
     min_wait = threshold(
         default=0.15,
@@ -89,7 +89,7 @@ class UnexpectedInitialLoss(Rule):
             message=f"the first loss is {number(loss.first)}, and {guess} costs "
             f"{number(expected)}: the model starts out sure of wrong answers, and its loss stays "
             f"above that {left}",
-            where=self._where(run, node.op),
+            where=run.wirings[0].loss_place(len(run.wirings[0].nodes) - 1),
             evidence=(
                 Evidence(signal="loss", value=loss.first, limit=limit,
                          steps=(0,)),
@@ -112,12 +112,3 @@ class UnexpectedInitialLoss(Rule):
         if op == "MseLoss" and len(mean) and len(spread):
             return mean.first**2 + spread.first**2, "predicting zero"
         return None, ""
-
-    def _where(self, run: Training, op: str) -> Place | None:
-        """The comparison's line, and the layer that gave the scores."""
-        wiring = run.wirings[0]
-        last = len(wiring.nodes) - 1
-        source = wiring.source(wiring.nodes[last].inputs[0])
-        layer = wiring.nodes[source].layer if source is not None else None
-        node = wiring.nodes[last]
-        return Place(layer=layer, op=op, file=node.file, line=node.line, code=node.code)
