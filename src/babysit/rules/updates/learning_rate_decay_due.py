@@ -120,4 +120,4 @@ class LearningRateDecayDue(Rule):
 def wobble_of(values: Floats) -> float:
     """Typical jump between neighbours beyond the common trend, relative to the level."""
     steps = np.diff(values)
-    return float(np.median(np.abs(steps - np.median(steps)))) / abs(float(np.median(values)))
+    return float(np.median(np.abs(steps - steps.mean()))) / abs(float(np.median(values)))

@@ -10,7 +10,7 @@ from babysit.run import Training
 from babysit.text import count, number, percent
 
 EVERY_STEP = {"1": {"kind": "StepLR", "steps": 400, "at": 400}}
-UNUSED = {"1": {"kind": "StepLR", "steps": 0, "at": 400}}
+UNUSED = {"1": {"kind": "StepLR", "steps": 0, "at": 0}}
 OVERDUE = {"1": {"kind": "CosineAnnealingLR", "steps": 400, "at": 400, "total": 20}}
 
 
@@ -68,18 +68,18 @@ class SchedulerMisstepped(Rule):
     examples = (
         sick(
             loss=[2.0] * 400,
-            learning_rate={5 * i: 0.01 * 0.3**i for i in range(80)},
+            learning_rate={"0": {5 * i: 0.01 * 0.3**i for i in range(80)}},
             facts={"schedulers": EVERY_STEP},
         ),
-        sick(loss=[2.0] * 400, learning_rate=[0.1], facts={"schedulers": UNUSED}),
+        sick(loss=[2.0] * 400, learning_rate={"0": [0.1]}, facts={"schedulers": UNUSED}),
         sick(
             loss=[2.0] * 400,
-            learning_rate=[0.1 * (1 + (i % 40 - 20) / 20) for i in range(400)],
+            learning_rate={"0": [0.1 * (1 + (i % 40 - 20) / 20) for i in range(400)]},
             facts={"schedulers": OVERDUE},
         ),
         healthy(
             loss=[2.0 * 0.99**step for step in range(400)],
-            learning_rate=[0.1 * (1 - step / 400) for step in range(400)],
+            learning_rate={"0": [0.1 * (1 - step / 400) for step in range(400)]},
             facts={"schedulers": EVERY_STEP},
         ),
     )

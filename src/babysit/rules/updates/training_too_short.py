@@ -55,11 +55,11 @@ class TrainingTooShort(Rule):
     )
     good_accuracy = threshold(default=0.9, unit="share", why="most of the work is done")
     examples = (
-        sick(loss=[2.0 / (1 + 0.01 * step) for step in range(120)], learning_rate=[0.01]),
-        healthy(loss=[2.0 * 0.9**step + 1.5 for step in range(120)], learning_rate=[0.01]),
+        sick(loss=[2.0 / (1 + 0.01 * step) for step in range(120)], learning_rate={"0": [0.01]}),
+        healthy(loss=[2.0 * 0.9**step + 1.5 for step in range(120)], learning_rate={"0": [0.01]}),
         healthy(
             loss=[2.0 / (1 + 0.01 * step) for step in range(120)],
-            learning_rate=[0.01 * (1 - step / 120) for step in range(120)],
+            learning_rate={"0": [0.01 * (1 - step / 120) for step in range(120)]},
         ),
     )
 

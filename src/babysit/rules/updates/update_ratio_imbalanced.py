@@ -95,7 +95,7 @@ class UpdateRatioImbalanced(Rule):
         yield Finding(
             severity=self.severity,
             confidence=0.8,
-            message=f"`{names[0]}` changes by {number(typical[slow])} of its size in a step, "
+            message=f"layer `{names[0]}` changes by {number(typical[slow])} of its size in a step, "
             f"`{names[1]}` by {number(typical[fast])}, {number(imbalance)} times as much: in "
             f"{run.steps:,} steps `{names[0]}` moved by {percent(travel)} in all",
             where=run.layer_place(names[0]),
