@@ -45,8 +45,8 @@ class LearningRateDecayDue(Rule):
     min_wobble = threshold(
         default=0.12,
         unit="share of the level",
-        why="healthy programs at a constant rate jump by 0.08 of it at most, mostly by 0.05; the "
-        "one at too high a rate by 0.2",
+        why="healthy programs at a constant rate jump by 0.09 of it at most, mostly by 0.05; "
+        "the sick clinic by 0.24",
     )
     min_level = threshold(
         default=0.02, unit="share of the first evaluation", why="the rest is hardly worth it"
