@@ -38,8 +38,7 @@ class LossNotDecreasing(Rule):
     min_drop = threshold(
         default=0.02,
         unit="share of the first loss",
-        why="the slowest of 51 healthy programs lost 0.17 of its first loss; shuffled labels "
-        "stay",
+        why="the slowest of 51 healthy programs lost 0.17 of its first loss; shuffled labels stay "
         "within 0.03 and at the level of guessing",
     )
     good_accuracy = threshold(

@@ -58,7 +58,8 @@ class OptimizerUnsuited(Rule):
     min_contrast = threshold(
         default=30,
         unit="times",
-        why="layers of healthy nets move 1 to 27 times as far as their tables, in the sick clinic 1,077 times",
+        why="layers of healthy nets move 1 to 27 times as far as their tables, in the sick clinic "
+        "1,077 times",
     )
     max_drop = threshold(
         default=0.5, unit="share of the first loss", why="a loss that has halved shows learning"
