@@ -41,8 +41,8 @@ class LossDiverging(Rule):
     min_rise = threshold(
         default=0.3,
         unit="share of the first level",
-        why="no healthy bounded loss of 61 programs ends above its first level; the one that goes "
-        "uphill ends at five times it",
+        why="no bounded loss of 61 healthy programs ends above its first level, a rate test "
+        "aside; the one that goes uphill ends at eleven times it",
     )
     min_noise = threshold(
         default=8, unit="standard errors", why="ten windows of pure noise stay within 4 of these"

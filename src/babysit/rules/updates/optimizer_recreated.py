@@ -39,7 +39,8 @@ class OptimizerRecreated(Rule):
     min_rebuilds = threshold(
         default=5,
         unit="times",
-        why="none of 61 healthy programs does it once; careful fine-tuning has two to four stages",
+        why="none of 61 healthy programs does it once, the sick clinic 79 times in 480 steps; "
+        "careful fine-tuning has two to four stages",
     )
     max_distance = threshold(
         default=300,
