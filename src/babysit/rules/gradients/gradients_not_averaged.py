@@ -97,31 +97,36 @@ class GradientsNotAveraged(Rule):
             return
         if index is None and wiring.loss_factor() <= 2 / passes:
             return
+        ratio = self._harmful_ratio(run)
+        if ratio is not None:
+            node = wiring.nodes[index] if index is not None else None
+            yield self._finding(run, node, size if node else passes, ratio)
+
+    def _harmful_ratio(self, run: Training) -> float | None:
+        """The update ratio of a training that suffers; ``None`` for one that learns."""
         typical, early = typical_ratio(run), early_ratio(run)
         values = run.series("loss").values
         if not len(values):
-            return
+            return None
         ends_badly = not np.isfinite(values[-1])
         loss = course(values)
         if not ends_badly and (loss is None or loss.drop() > self.max_drop):
-            return
+            return None
         leaps = ends_badly or bool(np.nanmax(values) > self.min_leap * abs(values[0]))
         ratio = early if leaps else typical
-        if ratio is None or not ratio > self.max_ratio:
-            return
+        return ratio if ratio is not None and ratio > self.max_ratio else None
+
+    def _finding(self, run: Training, summed: Node | None, factor: int, ratio: float) -> Finding:
         what = (
-            f"the loss is summed over {count(size, 'example')}, not averaged"
-            if index is not None
-            else f"each step adds up {count(passes, 'backward')} without dividing by their number"
+            f"the loss is summed over {count(factor, 'example')}, not averaged"
+            if summed is not None
+            else f"each step adds up {count(factor, 'backward')} without dividing by their number"
         )
-        factor = size if index is not None else passes
-        yield Finding(
+        return Finding(
             confidence=0.9,
             message=f"{what}: gradients are {number(factor)} times larger than the mean's, and one "
             f"step changes weights by {number(ratio)} of their size; about 0.001 is usual",
-            where=replace(wiring.nodes[index].place, layer=None)
-            if index is not None
-            else run.source("backward"),
+            where=replace(summed.place, layer=None) if summed else run.source("backward"),
             evidence=(
                 Evidence(signal="summed", value=factor, limit=1),
                 Evidence(signal="update-ratio", value=ratio, limit=self.max_ratio),

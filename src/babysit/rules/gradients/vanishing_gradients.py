@@ -42,6 +42,8 @@ class VanishingGradients(Rule):
         "loss-not-decreasing",
         "learning-rate-too-low",
         "collapsed-outputs",
+        "update-ratio-imbalanced",
+        "underfitting",
     )
     min_layers = threshold(default=3, unit="weight matrices", why="with fewer nothing can decay")
     max_ratio = threshold(

@@ -54,6 +54,7 @@ class LearningRateTooHigh(Rule):
         "collapsed-outputs",
         "saturated-activations",
         "class-imbalance",
+        "unsafe-operation",
     )
     max_ratio = threshold(
         default=0.03,
