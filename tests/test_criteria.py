@@ -125,3 +125,18 @@ def test_terms_of_a_sum_carry_the_users_names_and_weights() -> None:
     assert terms["mse_loss"].first == pytest.approx(0.5 * found[0][0], rel=1e-5)
     assert terms["cross_entropy"].first == pytest.approx(found[0][1], rel=1e-5)
     assert training.facts["loss_terms"]["mse_loss"]["weight"] == 0.5
+
+
+def test_classes_of_one_training_do_not_count_for_the_next() -> None:
+    first = watched(lambda model: F.cross_entropy(model(DATA), LABELS), outputs=7)
+    with babysit.watch(quiet=True, store=False) as session:
+        for _ in range(2):
+            model = nn.Linear(5, 7)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+            F.cross_entropy(model(DATA), LABELS).backward()
+            optimizer.step()
+    assert session.run is not None
+    counts = [t.series("labels-seen", "NllLoss") for t in session.run.trainings.values()]
+    assert first.series("labels-seen", "NllLoss").first == 48
+    assert [series.first for series in counts if len(series)] == [48] * sum(map(bool, counts))
+    assert len(session.run.trainings) == 2

@@ -458,8 +458,8 @@ SIGNALS: Final[dict[str, Signal]] = {
         absent="the loss is not a sum of terms",
     ),
     "cross-example-influence": Signal(
-        meaning="how much outputs change when other examples of the batch are replaced, relative "
-        "to how much they change when their own is",
+        meaning="how much an output changes when the other examples are replaced, relative to "
+        "its own being replaced: the largest over first, middle and last example",
         absent=CHECKUP,
     ),
     "blank-input-loss": Signal(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from typing import Final
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from babysit.criteria import NLLS, SAME_ORDER, SOFT, Criterion, criteria
 from babysit.instrument import sources
@@ -29,7 +30,9 @@ class Targets(Reading):
     """Statistics of what the training is compared with, by the kind of comparison."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, int], tuple[Tensor, int]] = {}
+        # By the training's first parameter: trainings of one process are counted apart.
+        self._seen: MutableMapping[Tensor, dict[tuple[str, int], tuple[Tensor, int]]]
+        self._seen = WeakIdKeyDictionary()
 
     def read(self, xray: Xray) -> Values:
         values: Values = defaultdict(dict)
@@ -50,21 +53,26 @@ class Targets(Reading):
                 values["target-is-input"][place] = 1.0
             if criterion.kind in NLLS:
                 classes = xray.wiring.nodes[criterion.prediction].shape[1:2]
-                known, number = self._follow(place, classes[0] if classes else 0, target)
+                known, number = self._follow(
+                    xray.leaves, place, classes[0] if classes else 0, target
+                )
                 values["classes-seen"][place] = float(known)
                 values["labels-seen"][place] = float(number)
         return dict(values)
 
-    def _follow(self, place: str, classes: int, labels: Tensor) -> tuple[int, int]:
+    def _follow(
+        self, leaves: list[Tensor], place: str, classes: int, labels: Tensor
+    ) -> tuple[int, int]:
         """How many classes, and how many labels, the sampled batches have held so far."""
-        if not 0 < classes <= MAX_CLASSES:
+        if not 0 < classes <= MAX_CLASSES or not leaves:
             return 0, 0
+        known = self._seen.setdefault(leaves[0], {})
         flat = labels.reshape(-1)[:MAX_ELEMENTS].cpu()
         inside = flat[(flat >= 0) & (flat < classes)]
         counts = torch.bincount(inside, minlength=classes) > 0
-        seen, number = self._seen.get((place, classes), (torch.zeros_like(counts), 0))
+        seen, number = known.get((place, classes), (torch.zeros_like(counts), 0))
         seen, number = seen | counts, number + len(inside)
-        self._seen[place, classes] = (seen, number)
+        known[place, classes] = (seen, number)
         return int(seen.sum()), number
 
     def _unreachable(self, xray: Xray, criterion: Criterion, target: Tensor) -> float | None:

@@ -38,14 +38,15 @@ class LabelsOutOfRange(Rule):
     remedies = ("renumber-labels",)
     explains = (*AFTERMATH, "class-imbalance", "imbalanced-output-bias", "unnormalised-targets")
     slack = threshold(
-        default=0.01, unit="beyond 0 or 1", why="soft labels of healthy programs leave 0…1 by "
-        "rounding only (1e-7); labels counted from 1 leave it by 1",
+        default=0.01, unit="beyond 0 or 1",
+        why="healthy binary losses, two of the ward and three more, run from 0 to 1 "
+        "exactly; labels counted from 1 leave it by 1",
     )  # fmt: skip
     adversarial_slack = threshold(
-        default=0.3,
-        unit="beyond 0 or 1",
-        why="one-sided label smoothing in adversarial training draws labels up to 1.2",
-    )
+        default=0.3, unit="beyond 0 or 1",
+        why="not measured: a common recipe of one-sided label smoothing draws labels up "
+        "to 1.2",
+    )  # fmt: skip
     examples = (
         sick(wiring=chain(Node(op="Addmm"), Node(op="BinaryCrossEntropyWithLogits")),
              target_min={"BinaryCrossEntropyWithLogits": [1.0] * 5},

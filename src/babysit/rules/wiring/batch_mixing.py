@@ -18,7 +18,8 @@ class BatchMixing(Rule):
 
     How it decides:
         By an experiment: the other examples of a batch are replaced, and the change of an
-        example's output is compared with the change when the example itself is replaced.
+        example's output is compared with the change when the example itself is replaced. The most
+        influenced example counts: one that a recurrence reads first is influenced by none.
 
     What to do:
         Follow the shapes through the model by name; ``batch_first=True`` for recurrent layers,
@@ -37,8 +38,9 @@ class BatchMixing(Rule):
     explains = (*AFTERMATH, "train-validation-mismatch", "input-ignored")
     max_influence = threshold(
         default=0.01, unit="share of an example's own influence",
-        why="models that keep examples apart show rounding only (below 1e-5); an LSTM over the "
-        "batch shows 0.2 and more",
+        why="a net, a convolution with batch norm and an LSTM that keep examples apart "
+        "show 0 (4 seeds each); an LSTM over the batch 0.34 to 3 at its most "
+        "influenced example, 0 at its first",
     )  # fmt: skip
     examples = (
         sick(cross_example_influence=[0.4]),

@@ -54,10 +54,9 @@ class DropoutMisplaced(Rule):
     explains = (*AFTERMATH, "dropout-too-strong", "batch-norm-stale-statistics",
                 "train-validation-mismatch")  # fmt: skip
     min_time_steps = threshold(
-        default=4,
-        unit="uses of one weight",
-        why="layers shared twice or three times are a design, not a recurrence",
-    )
+        default=4, unit="uses of one weight",
+        why="a choice, not measured: layers shared twice or three times are a design",
+    )  # fmt: skip
     examples = (
         sick(wiring=chain(Node(op="Addmm"), Node(op="Dropout", layer="drop", facts={"p": 0.5}),
                           Node(op="Squeeze"), Node(op="MseLoss"))),

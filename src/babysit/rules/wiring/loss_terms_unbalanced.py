@@ -46,18 +46,19 @@ class LossTermsUnbalanced(Rule):
     remedies = ("weigh-terms",)
     explains = (*AFTERMATH, "gradients-not-averaged", "unnormalised-targets")
     min_ratio = threshold(
-        default=30.0,
-        unit="larger term over the smaller one",
-        why="terms of healthy multi-task programs measured lie within a factor of 12",
-    )
+        default=30.0, unit="larger term over the smaller one",
+        why="the sick clinic lies at 152; healthy programs reach 380 (a mean teacher), "
+        "so this never decides alone: what tells is what is left of guessing",
+    )  # fmt: skip
     min_left = threshold(
-        default=0.8,
-        unit="share of the guessing level that is left at the end",
-        why="tasks that were learnt beside a larger term ended below 0.5 of it",
-    )
+        default=0.7, unit="share of the guessing level that is left at the end",
+        why="terms of 4 healthy programs that were trained to the end keep 0.05 to 0.26 "
+        "of it, the sick clinic 1.03",
+    )  # fmt: skip
     min_samples = threshold(
-        default=8, unit="sampled steps", why="the first few samples all lie at the beginning"
-    )
+        default=8, unit="sampled steps",
+        why="a choice: the first few samples all lie at the beginning",
+    )  # fmt: skip
     examples = (
         sick(loss_term={"names": [2.3] * 12, "picture": [200 - 15.0 * i for i in range(12)]},
              facts={"loss_terms": TERMS}),

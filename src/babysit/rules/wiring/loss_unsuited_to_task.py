@@ -48,14 +48,14 @@ class LossUnsuitedToTask(Rule):
                 "output-units-mismatch", "output-activation-unsuited")  # fmt: skip
     min_batches = threshold(
         default=3, unit="sampled batches",
-        why="counts and rewards may be 0 or 1 by chance in one small batch; in the ward's "
-        "regressions no batch of 8 examples or more held 0 and 1 only",
+        why="a choice: counts and rewards may be 0 or 1 by chance in one batch; in 7 "
+        "healthy regressions of the ward no sampled batch was",
     )  # fmt: skip
     min_columns = threshold(
-        default=3,
-        unit="outputs",
-        why="with two outputs, sigmoids and a softmax do nearly the same",
-    )
+        default=3, unit="outputs",
+        why="a choice, not measured: with two outputs sigmoids and a softmax do nearly "
+        "the same",
+    )  # fmt: skip
     examples = (
         sick(wiring=chain(Node(op="Addmm", shape=(8, 10)), Node(op="MseLoss")),
              target_one_hot={"MseLoss": [1.0] * 5}),
