@@ -50,7 +50,7 @@ class ClassImbalance(Rule):
     max_recall = threshold(
         default=0.05,
         unit="recall of the rare class over the later half's sampled batches",
-        why="a class of 2 % that is learnt by a weighted loss has 0.99; the sick clinic has 0",
+        why="the 2 % class of a ward program has 0.99, with a weighted loss; the sick clinic has 0",
     )
     min_majority = threshold(
         default=0.5, unit="share of the largest class", why="letters of a text or words have no "
