@@ -74,7 +74,7 @@ class RepeatedBatches(Rule):
             return
         message, where, evidence, confidence = found
         yield Finding(
-            severity="error",
+            severity="error" if confidence > 0.7 else "advice",  # a slice may be meant
             confidence=confidence,
             message=message,
             where=where,
@@ -125,7 +125,7 @@ class RepeatedBatches(Rule):
                     f"every step trains on the same {count(fed['batch'], 'example')} {reason}",
                     place_of(fed) or run.source("backward"),
                     Evidence(signal="same-batch-share", value=share.last, limit=self.min_share),
-                    0.9,
+                    0.9 if is_reseeded else 0.6,
                 )
 
 
