@@ -13,7 +13,7 @@ from benchmarks import matrix
 from benchmarks.cases import FIELD, MENDED, SICK, TWINS, WARD, Case, score
 
 from babysit import catalogue
-from babysit.signals import CHECKUP
+from babysit.signal import CHECKUP
 from tests.programs import Outcome, run, run_watched
 
 Findings = list[dict[str, Any]]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babysit.run import Run
-from babysit.signals import Series
+from babysit.series import Series
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300)
 

@@ -137,7 +137,8 @@ def rank(
             finding.first_step,
         )
 
-    is_broken = any(finding.severity == "error" for finding in findings)
+    errors = {finding.rule for finding in findings if finding.severity == "error"}
+    is_broken = bool(errors - symptoms)
     judged = [f for f in findings if not is_broken or f.severity != "advice"]
     ordered = sorted(judged, key=weight)
     because: dict[str, str] = {}

@@ -10,11 +10,11 @@ import numpy as np
 
 from babysit.findings import Place
 from babysit.run import Parameter, Training
-from babysit.signals import Series
+from babysit.series import Series
 from babysit.wiring import Node
 
 if TYPE_CHECKING:
-    from babysit.signals import Floats
+    from babysit.series import Floats
 
 WINDOWS = 10
 HELD_OUT = ("val", "test", "eval", "dev", "held")

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, overload
 
 from babysit.findings import Finding, Severity, Unexamined
 from babysit.run import Optimizer, Parameter, Training
-from babysit.signals import CHECKUP, SIGNALS
+from babysit.signal import CHECKUP
+from babysit.signals import SIGNALS
 from babysit.wiring import Wiring
 
 ABSENT = {

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from babysit.findings import Place
-from babysit.signals import SIGNALS, Series
+from babysit.series import Series
+from babysit.signals import SIGNALS
 from babysit.wiring import LossCall, Node, Wiring
 
 SCHEMA: Final = 1
@@ -100,7 +101,7 @@ class Training:
             KeyError: the signal is not one of :data:`babysit.signals.SIGNALS`.
         """
         if signal not in SIGNALS:
-            raise KeyError(f"{signal!r} is not a known signal; add it to babysit/signals.py")
+            raise KeyError(f"{signal!r} is not a known signal; add it below babysit/signals/")
         places = self.signals.setdefault(signal, {})
         if place not in places:
             places[place] = Series()

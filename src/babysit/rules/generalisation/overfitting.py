@@ -6,7 +6,7 @@ from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
 from babysit.measures import course, evaluations
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
-from babysit.signals import Series
+from babysit.series import Series
 from babysit.text import count, number
 
 

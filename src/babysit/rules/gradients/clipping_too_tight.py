@@ -6,7 +6,7 @@ from babysit.findings import Evidence, Finding, Remedy
 from babysit.measures import course, rate, typical_ratio
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Optimizer, Parameter, Training
-from babysit.signals import Series
+from babysit.series import Series
 from babysit.text import number, percent
 
 FC = (Parameter(name="fc.weight", shape=(8, 8)),)

@@ -5,7 +5,7 @@ import numpy as np
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
-from babysit.signals import Series
+from babysit.series import Series
 from babysit.text import number, percent
 
 

@@ -8,11 +8,11 @@ from babysit.findings import Evidence, Finding, Remedy, Unexamined
 from babysit.measures import evaluations, holds_rate, rate
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
-from babysit.signals import Series
+from babysit.series import Series
 from babysit.text import count, number, percent
 
 if TYPE_CHECKING:
-    from babysit.signals import Floats
+    from babysit.series import Floats
 
 
 class LearningRateDecayDue(Rule):

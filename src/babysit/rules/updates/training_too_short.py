@@ -11,7 +11,7 @@ from babysit.run import Training
 from babysit.text import count, number
 
 if TYPE_CHECKING:
-    from babysit.signals import Floats
+    from babysit.series import Floats
 
 
 class TrainingTooShort(Rule):
