@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from babysit.instrument.reading import Reading, Values
-from babysit.instrument.xray import Xray, weight_of
+from babysit.instrument.xray import Xray, leaf_of
 from babysit.wiring import LINEARS, PARAMETER
 
 WINDOW_BATCHES: Final = 8
@@ -31,7 +31,7 @@ class Silence(Reading):
         dead: dict[str, float] = {}
         for index in xray.wiring.find({"Relu", "Hardtanh", "Threshold"}):
             feeding = feeding_layer(xray, index)
-            weight = weight_of(xray, feeding) if feeding is not None else None
+            weight = leaf_of(xray, feeding) if feeding is not None else None
             result = xray.saved(index, "result")
             if result is None:
                 result = xray.saved(index, "self")
