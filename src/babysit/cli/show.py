@@ -14,11 +14,12 @@ from babysit.settings import STORE_FOLDER
 @click.command()
 @click.argument("name", required=False, metavar="[RUN]")
 @click.option("--json", "json_path", metavar="PATH", help="Write it as JSON, too; - for stdout.")
+@click.option("--why", is_flag=True, help="List all rules that did not examine, and why.")
 @click.option(
     "--folder", default=STORE_FOLDER, show_default=True, metavar="PATH",
     help="Where runs are stored.",
 )  # fmt: skip
-def command(name: str | None, json_path: str | None, folder: str) -> None:
+def command(name: str | None, json_path: str | None, why: bool, folder: str) -> None:
     """Show the diagnosis of a stored run again.
 
     RUN is its name, or the beginning or end of it; without one it is the latest.
@@ -43,6 +44,7 @@ def command(name: str | None, json_path: str | None, folder: str) -> None:
             return
         write(path, text)
     report = TerminalReport.for_stream(sys.stdout, run_id=run_id)
+    report.tells_why = why
     if folder != STORE_FOLDER:
         report.again = f"{report.again} --folder {folder}"
     say(report.render(diagnosis, run) + "\n")

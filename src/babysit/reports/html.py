@@ -51,6 +51,6 @@ class HtmlReport:
     def render(self, diagnosis: Diagnosis, run: Run) -> str:
         """The whole page."""
         page = Page(width=WIDTH, colour=True)
-        TerminalReport(width=WIDTH, again=self.again).draw(page, diagnosis, run)
+        TerminalReport(width=WIDTH, again=self.again, tells_why=True).draw(page, diagnosis, run)
         title = f"babysit: {run.header.get('script', 'a run')}"
         return TEMPLATE.format(title=escape(title), body=page.html().rstrip())

@@ -13,6 +13,7 @@ from babysit.diagnosis import Diagnosis
 from babysit.findings import SEVERITIES, Evidence, Finding, Place
 from babysit.page import SEVERITY_STYLES, WIDTH, Page, shorten, shorten_path, terminal
 from babysit.run import Run
+from babysit.signal import CHECKUP
 from babysit.text import count, listing, number, percent
 
 SURENESS: Final = ((0.95, "certain"), (0.85, "very likely"), (0.7, "likely"), (0.0, "possible"))
@@ -20,6 +21,7 @@ NOUNS: Final = {"error": "error", "warning": "warning", "advice": "suggestion"}
 ANNOUNCEMENT_WIDTH: Final = 160
 PLACE_WIDTH: Final = 40
 CONTEXT: Final = 1
+MAX_REASONS: Final = 4
 
 
 class TerminalReport:
@@ -29,12 +31,19 @@ class TerminalReport:
         width: columns; no line is longer.
         colour: whether to use terminal colours.
         again: the command that shows this report again; ``None`` when nothing is stored.
+        tells_why: whether to list all that was not examined, and why, however long the list.
     """
 
     def __init__(
-        self, *, width: int = WIDTH, colour: bool = False, again: str | None = None
+        self,
+        *,
+        width: int = WIDTH,
+        colour: bool = False,
+        again: str | None = None,
+        tells_why: bool = False,
     ) -> None:
         self.width, self.colour, self.again = width, colour, again
+        self.tells_why = tells_why
 
     @classmethod
     def for_stream(cls, stream: IO[str] | None, *, run_id: str | None = None) -> TerminalReport:
@@ -127,6 +136,9 @@ class TerminalReport:
         page.paragraph(f"Next: {following(diagnosis, run)}", hang=2)
 
     def _skipped(self, page: Page, reasons: Mapping[str, Sequence[str]]) -> None:
+        if len(reasons) > MAX_REASONS and not self.tells_why:
+            page.paragraph(self._in_short(reasons), hang=2)
+            return
         if len(reasons) > 1:
             page.paragraph("Not examined:")
         for why, rules in reasons.items():
@@ -135,6 +147,15 @@ class TerminalReport:
                 page.paragraph(f"{names}: {why}", indent=2, hang=2)
             else:
                 page.paragraph(f"Not examined: {names} ({why}).", hang=2)
+
+    def _in_short(self, reasons: Mapping[str, Sequence[str]]) -> str:
+        """How many rules did not examine, and where to read why."""
+        total = sum(len(rules) for rules in reasons.values())
+        waiting = len(reasons.get(CHECKUP, ()))
+        parts = [f"{count(waiting, 'rule')} that need a checkup"] if waiting else []
+        parts.append(f"{total - waiting} that find nothing of theirs in this training")
+        where = f"; `{self.again} --why` lists them" if self.again else "; `--json` lists them"
+        return f"Not examined: {' and '.join(parts)}{where}."
 
     def _no_training(self, page: Page, run: Run) -> None:
         page.paragraph("No training was seen.", style="bold yellow")
