@@ -69,5 +69,5 @@ fit(nn.Sequential(backbone, nn.Linear(128, 10)), source_task, epochs=5, lr=2e-3)
 
 print("fine-tuning")
 model = nn.Sequential(backbone, nn.Linear(128, 10))
-fit(model, target_task, epochs=8, lr=1e-3)
+fit(model, target_task, epochs=8, lr=2e-3)
 print(f"test accuracy {score(model, *target_task[2:]):.3f}")
