@@ -14,10 +14,10 @@ def real(n):
 
 
 G = nn.Sequential(
-    nn.Linear(LATENT, 48),
+    nn.Linear(LATENT, 48, bias=False),
     nn.BatchNorm1d(48),
     nn.ReLU(),
-    nn.Linear(48, 48),
+    nn.Linear(48, 48, bias=False),
     nn.BatchNorm1d(48),
     nn.ReLU(),
     nn.Linear(48, 2),

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 class Classifier(nn.Module):
     def __init__(self):
         super().__init__()
-        self.fc1 = nn.Linear(64, 128)
+        self.fc1 = nn.Linear(64, 128, bias=False)
         self.norm = nn.BatchNorm1d(128)
         self.drop = nn.Dropout(0.3)
         self.fc2 = nn.Linear(128, 10)

@@ -50,8 +50,10 @@ class Neighbours(Reading):
         if found is None or not xray.leaves:
             return {}
         sample = self._samples.setdefault(xray.leaves[0], Sample())
+        inputs, labels = found
+        if any(one.shape != inputs[0].shape for one in list(sample.inputs.values())[:1]):
+            sample = self._samples[xray.leaves[0]] = Sample()  # a layer below was thawed
         if len(sample.labels) < MAX_ROWS:
-            inputs, labels = found
             for mark, one, label in zip(
                 rows.mark(rows.cells(inputs)).tolist(), inputs, labels.tolist(), strict=True
             ):
