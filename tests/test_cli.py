@@ -113,7 +113,7 @@ MISUSES = {
     "a forgotten run": (["train.py"], "To watch a script: `babysit run train.py`."),
     "an unknown rule": (
         ["explain", "softmax"],
-        "There is no rule 'softmax'. Did you mean 'softmax-before-cross-entropy'?",
+        "There is no rule 'softmax'. Did you mean 'softmax-before-cross-entropy' or",
     ),
     "no stored runs": (["show"], "No run is stored in .babysit/. `babysit run SCRIPT` stores one"),
     "no such folder": (["show", "--folder", "x"], "No run is stored in x/."),

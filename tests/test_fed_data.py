@@ -125,7 +125,7 @@ def test_sorted_labels_are_found_and_shuffled_ones_are_not() -> None:
     for rows_, is_sick in ((order, True), (torch.randperm(len(X)), False)):
         model, optimizer = start()
         with Watched() as watched:
-            for _ in range(3):
+            for _ in range(8):
                 for part in rows_.split(32):
                     step(model, optimizer, X[part], Y[part])
         assert bool(list(DataNotShuffled().check(watched.training))) == is_sick

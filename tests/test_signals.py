@@ -41,7 +41,7 @@ def test_a_limit_that_cannot_be_thinned_is_refused_with_its_value() -> None:
 
 def test_a_signal_that_is_not_in_the_list_is_refused() -> None:
     run = Run.replay([{"event": "training", "training": 1, "name": "t"}])
-    with pytest.raises(KeyError, match="add it to babysit/signals"):
+    with pytest.raises(KeyError, match="add it below babysit/signals"):
         run.trainings[1].record("los", 1.0, step=0)
 
 

@@ -57,7 +57,8 @@ def rule(name: str) -> type[Rule]:
         return known[name]
     import difflib
 
-    words = {word: one for one in known for word in one.split("-")}
+    words = {word for one in known for word in one.split("-")}
     near = difflib.get_close_matches(name, [*known, *words], n=1)
-    hint = f" Did you mean {words.get(near[0], near[0])!r}?" if near else ""
+    meant = [one for one in known if near and (near[0] == one or near[0] in one.split("-"))]
+    hint = f" Did you mean {' or '.join(repr(one) for one in meant[:3])}?" if meant else ""
     raise BabysitError(f"There is no rule {name!r}.{hint} `babysit rules` lists them all.")

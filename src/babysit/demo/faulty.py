@@ -12,7 +12,7 @@ train, test = order[:1300], order[1300:]
 
 
 def block(num_in, num_out):
-    convolution = nn.Conv2d(num_in, num_out, 3, padding=1)
+    convolution = nn.Conv2d(num_in, num_out, 3, padding=1, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(num_out), nn.ReLU(), nn.MaxPool2d(2))
 
 

@@ -62,6 +62,10 @@ DATA: Final[dict[str, Signal]] = {
         meaning="share of a sampled batch that belongs to its commonest class",
         absent="no classification loss with one label an example was seen",
     ),
+    "label-leader": Signal(
+        meaning="the commonest class of a sampled batch of eight examples or more",
+        absent="no classification by single labels was seen",
+    ),
     "label-majority": Signal(
         meaning="share of the commonest class in all sampled batches so far",
         absent="no classification loss with one label an example was seen",

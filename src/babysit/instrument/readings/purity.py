@@ -13,6 +13,7 @@ from babysit.instrument.reading import Reading, Values
 from babysit.instrument.xray import Xray
 
 MAX_EXAMPLES: Final = 512
+MIN_BATCH: Final = 8
 MAX_CLASSES: Final = 4096
 
 
@@ -39,6 +40,7 @@ class Purity(Reading):
         return {
             "label-purity": {"": counts.max().item() / len(labels)},
             "label-majority": {"": overall.max().item() / overall.sum().item()},
+            "label-leader": {"": float(counts.argmax())} if len(labels) >= MIN_BATCH else {},
         }
 
 

@@ -59,10 +59,10 @@ class DataNotShuffled(Rule):
         unit="mean share of a batch",
         why="the sorted program lies at 1.0, the purest healthy one of even classes at 0.64",
     )
-    max_majority = threshold(
-        default=0.8,
-        unit="share of the commonest class overall, where batches are pure",
-        why="by reasoning: random batches of four with such a class hold 0.83 of it on average",
+    min_others = threshold(
+        default=2,
+        unit="pure batches of another class than the commonest",
+        why="eight random examples are all of a class that half of the data has once in 256 times",
     )
     min_samples = threshold(
         default=8, unit="sampled batches", why="fewer may all lie at the start of the data"
@@ -88,7 +88,7 @@ class DataNotShuffled(Rule):
         purity, majority = run.series("label-purity"), run.series("label-majority")
         level = float(purity.values.mean())
         excess = level - majority.last
-        is_pure = level >= self.pure and majority.last <= self.max_majority
+        is_pure = level >= self.pure and self._num_others(run) >= self.min_others
         is_sorted = is_pure or (level >= self.min_purity and excess >= self.min_excess)
         if len(purity) >= self.min_samples and is_sorted:
             yield Finding(
@@ -104,6 +104,19 @@ class DataNotShuffled(Rule):
             )
             return
         yield from self._same_order(run)
+
+    def _num_others(self, run: Training) -> int:
+        """Pure batches that belong to another class than most pure batches."""
+        leaders = [
+            leader
+            for leader, share in zip(
+                run.series("label-leader").values,
+                run.series("label-purity").values,
+                strict=False,
+            )
+            if share >= self.pure
+        ]
+        return len(leaders) - max((leaders.count(one) for one in leaders), default=0)
 
     def _same_order(self, run: Training) -> Conclusions:
         for loader in run.facts.get("loaders", {}).values():
