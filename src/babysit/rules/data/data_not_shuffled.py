@@ -107,14 +107,11 @@ class DataNotShuffled(Rule):
 
     def _num_others(self, run: Training) -> int:
         """Pure batches that belong to another class than most pure batches."""
+        purity, leading = run.series("label-purity"), run.series("label-leader")
         leaders = [
             leader
-            for leader, share in zip(
-                run.series("label-leader").values,
-                run.series("label-purity").values,
-                strict=False,
-            )
-            if share >= self.pure
+            for step, leader in zip(leading.steps.tolist(), leading.values.tolist(), strict=True)
+            if (purity.at(step) or 0) >= self.pure
         ]
         return len(leaders) - max((leaders.count(one) for one in leaders), default=0)
 
