@@ -8,18 +8,17 @@ torch.manual_seed(SEED)
 DIM, MARKS, VALUES, LENGTH = 32, 4, 6, 8
 
 
-def batch(n, wanted):
-    """Items (mark, value); the answer is the value of the one item that carries the wanted mark."""
-    mark = torch.randint(0, MARKS - 1, (n, LENGTH))
-    mark = mark + (mark >= wanted)
+def batch(n, code):
+    """Items (mark, value); the answer is the value of the one item with mark 0, in the given code."""
+    mark = torch.randint(1, MARKS, (n, LENGTH))
     value = torch.randint(0, VALUES, (n, LENGTH))
     place = torch.randint(0, LENGTH, (n,))
-    mark[torch.arange(n), place] = wanted
-    return mark, value, value[torch.arange(n), place]
+    mark[torch.arange(n), place] = 0
+    return mark, value, code[value[torch.arange(n), place]]
 
 
 class LoRALinear(nn.Module):
-    def __init__(self, base, rank=4):
+    def __init__(self, base, rank=8):
         super().__init__()
         self.base = base
         self.down = nn.Parameter(torch.randn(rank, base.in_features) / base.in_features ** 0.5)
@@ -83,11 +82,11 @@ class Reader(nn.Module):
         return self.head(x[:, 0])
 
 
-def loop(model, optimizer, wanted, steps, name):
+def loop(model, optimizer, code, steps, name):
     model.train()
     running = 0.0
     for step in range(1, steps + 1):
-        mark, value, answer = batch(64, wanted)
+        mark, value, answer = batch(64, code)
         loss = F.cross_entropy(model(mark, value), answer)
         optimizer.zero_grad()
         loss.backward()
@@ -98,22 +97,25 @@ def loop(model, optimizer, wanted, steps, name):
             running = 0.0
 
 
-def accuracy(model, wanted):
+def accuracy(model, code):
     model.eval()
     with torch.no_grad():
-        mark, value, answer = batch(1000, wanted)
+        mark, value, answer = batch(1000, code)
         return (model(mark, value).argmax(1) == answer).float().mean().item()
 
 
+plain = torch.arange(VALUES)
+shifted = (plain + 1) % VALUES
+
 model = Reader()
-loop(model, torch.optim.Adam(model.parameters(), lr=3e-3), wanted=0, steps=300, name="pretrain")
-print(f"pretrained accuracy {accuracy(model, 0):.3f}")
+loop(model, torch.optim.Adam(model.parameters(), lr=3e-3), code=plain, steps=300, name="pretrain")
+print(f"pretrained accuracy {accuracy(model, plain):.3f}")
 
 for p in model.parameters():
     p.requires_grad_(False)
 model.attention.add_adapters()
 lora = [p for p in model.parameters() if p.requires_grad]
-optimizer = torch.optim.Adam(lora, lr=1e-2)
-loop(model, optimizer, wanted=2, steps=400, name="adapt")
+optimizer = torch.optim.Adam(lora, lr=5e-3)
+loop(model, optimizer, code=shifted, steps=300, name="adapt")
 model.attention.fuse_projections()
-print(f"test accuracy {accuracy(model, 2):.3f}")
+print(f"test accuracy {accuracy(model, shifted):.3f}")

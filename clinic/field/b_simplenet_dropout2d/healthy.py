@@ -19,7 +19,7 @@ loader = DataLoader(TensorDataset(X_train, y_train), batch_size=64, shuffle=True
 
 
 class SimpleNet(nn.Module):
-    def __init__(self, classes=10, p=0.5):
+    def __init__(self, classes=10, p=0.4):
         super().__init__()
         self.p = p
         self.conv1 = nn.Conv2d(1, 16, 3, padding=1)
@@ -30,6 +30,7 @@ class SimpleNet(nn.Module):
     def forward(self, x):
         x = F.relu(self.conv1(x))
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        x = F.dropout2d(x, self.p, training=self.training)
         x = F.max_pool2d(F.relu(self.conv3(x)), 2)
         x = F.dropout2d(x, self.p, training=self.training)
         return self.classifier(x.flatten(1))
@@ -45,7 +46,7 @@ def evaluate():
         return (model(X_test).argmax(1) == y_test).float().mean().item()
 
 
-for epoch in range(15):
+for epoch in range(10):
     model.train()
     running = 0.0
     for xb, yb in loader:

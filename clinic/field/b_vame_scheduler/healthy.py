@@ -11,7 +11,7 @@ np.random.seed(SEED)
 
 cfg = {
     "time_window": 16, "num_features": 6, "zdims": 8, "hidden": 32,
-    "batch_size": 32, "max_epochs": 24, "learning_rate": 2e-3, "beta": 0.002,
+    "batch_size": 32, "max_epochs": 16, "learning_rate": 2e-3, "beta": 0.002,
     "scheduler": False, "scheduler_step_size": 4, "scheduler_gamma": 0.2,
 }
 
@@ -26,7 +26,7 @@ def poses(n):
     return torch.tensor(x + 0.05 * np.random.randn(*x.shape), dtype=torch.float32)
 
 
-train_set, test_x = poses(800), poses(300)
+train_set, test_x = poses(640), poses(200)
 loader = DataLoader(TensorDataset(train_set), batch_size=cfg["batch_size"], shuffle=True)
 
 

@@ -15,7 +15,7 @@ def synth(n, gen, templates):
     label = torch.randint(0, KEYWORDS, (n,), generator=gen)
     start = torch.randint(0, FRAMES - 10, (n,), generator=gen)
     for i in range(n):
-        feats[i, start[i]:start[i] + 10] += 0.9 * templates[label[i]]
+        feats[i, start[i]:start[i] + 10] += 0.5 * templates[label[i]]
     return feats, label
 
 
