@@ -29,9 +29,9 @@ test_x, test_y = scenes(64, gen)
 class SegNet(nn.Module):
     def __init__(self):
         super().__init__()
-        self.c1 = nn.Conv2d(1, 8, 3, padding=1)
+        self.c1 = nn.Conv2d(1, 8, 3, stride=2, padding=1)
         self.c2 = nn.Conv2d(8, 8, 3, padding=1)
-        self.c3 = nn.Conv2d(8, CLASSES, 1)
+        self.c3 = nn.ConvTranspose2d(8, CLASSES, 2, stride=2)
 
     def forward(self, x):
         x = F.relu(self.c1(x))
