@@ -55,7 +55,7 @@ def pixel_accuracy():
         return (model(test_x).argmax(1) == test_y).float().mean().item()
 
 
-for epoch in range(8):
+for epoch in range(14):
     model.train()
     order = torch.randperm(len(train_x))
     for idx in order.split(BATCH):
