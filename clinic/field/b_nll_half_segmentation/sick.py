@@ -29,9 +29,9 @@ test_x, test_y = scenes(64, gen)
 class SegNet(nn.Module):
     def __init__(self):
         super().__init__()
-        self.c1 = nn.Conv2d(1, 8, 3, padding=1)
+        self.c1 = nn.Conv2d(1, 8, 3, stride=2, padding=1)
         self.c2 = nn.Conv2d(8, 8, 3, padding=1)
-        self.c3 = nn.Conv2d(8, CLASSES, 1)
+        self.c3 = nn.ConvTranspose2d(8, CLASSES, 2, stride=2)
 
     def forward(self, x):
         x = F.relu(self.c1(x))
@@ -55,7 +55,7 @@ def pixel_accuracy():
         return (model(test_x).argmax(1) == test_y).float().mean().item()
 
 
-for epoch in range(8):
+for epoch in range(14):
     model.train()
     order = torch.randperm(len(train_x))
     for idx in order.split(BATCH):
