@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import weights
+from babysit.findings import Evidence, Finding, Remedy, Severity
+from babysit.measures import course, weights
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import percent
@@ -46,6 +46,16 @@ class DeadRelu(Rule):
         why="51 healthy programs end with 0 to 0.31 of a layer dead; 40 % is what high rates are "
         "known to cost (field practice)",
     )
+    most = threshold(
+        default=0.75,
+        unit="share of a layer's units",
+        why="by reasoning: with a quarter left a layer hardly does its work; the sick clinic: 0.98",
+    )
+    good_drop = threshold(
+        default=0.5,
+        unit="share of the first loss",
+        why="a defect detector with 0.52 of a layer dead lost 0.66 and was right in 0.98 of cases",
+    )
     min_units = threshold(
         default=8, unit="units", why="half of four units is two, which chance may silence"
     )
@@ -78,7 +88,7 @@ class DeadRelu(Rule):
                             "learning rate by 3.")
             )  # fmt: skip
             yield Finding(
-                severity="error" if recent[-1] >= 0.999 else self.severity,
+                severity=self._severity(run, float(recent[-1])),
                 confidence=0.95,
                 message=f"{percent(recent[-1])} of the ReLU units after `{layer}` are dead "
                 f"{when}: no example activates them, and no gradient reaches them",
@@ -94,6 +104,14 @@ class DeadRelu(Rule):
                            text="Or use nn.LeakyReLU(0.01), which keeps a gradient."),
                 ),
             )  # fmt: skip
+
+    def _severity(self, run: Training, share: float) -> Severity:
+        """Half a layer may be spared where the loss falls well all the same."""
+        loss = course(run.series("loss").values)
+        learns = loss is not None and loss.falls and loss.drop() > self.good_drop
+        if learns and share < self.most:
+            return "advice"
+        return "error" if share >= 0.999 else "warning"
 
     def _matters(self, run: Training, layer: str) -> bool:
         """A hidden layer of some width; a ReLU at the output may well be zero by right."""
