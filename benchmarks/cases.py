@@ -22,7 +22,8 @@ class Case:
     """One program and what is to be said about it.
 
     Args:
-        causes: rules that name what is wrong; none for a healthy program.
+        causes: rules that name what is wrong, gravest first; ``a|b`` where either says it. None
+            for a healthy program.
         lines: texts of guilty source lines; any of them is the right place.
         layers: names of guilty layers, likewise.
     """
@@ -36,6 +37,11 @@ class Case:
     def name(self) -> str:
         """Its path below ``clinic/``, without the ending."""
         return self.program.relative_to(CLINIC).with_suffix("").as_posix()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every rule that names one of the causes."""
+        return frozenset(name for cause in self.causes for name in cause.split("|"))
 
     @property
     def has_place(self) -> bool:
@@ -55,9 +61,15 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """How a diagnosis of one sick program compares with what is known of it."""
+    """How a diagnosis of one sick program compares with what is known of it.
 
-    named: float
+    Attributes:
+        is_named: whether the gravest cause is among the findings.
+        share_named: how many of all its causes are.
+    """
+
+    is_named: bool
+    share_named: float
     is_first: bool
     is_placed: bool | None
     num_extra: int
@@ -69,11 +81,13 @@ def score(case: Case, findings: Sequence[Mapping[str, Any]]) -> Score:
     Extra is what is neither a cause nor said to follow from one.
     """
     found = {finding["rule"] for finding in findings}
-    right = [finding for finding in findings if finding["rule"] in case.causes]
-    extra = [f for f in findings if f["rule"] not in case.causes and not follows(f, case, findings)]
+    right = [finding for finding in findings if finding["rule"] in case.names]
+    extra = [f for f in findings if f["rule"] not in case.names and not follows(f, case, findings)]
+    named = [bool(found & set(cause.split("|"))) for cause in case.causes]
     return Score(
-        named=len(found & set(case.causes)) / len(case.causes),
-        is_first=bool(findings) and findings[0]["rule"] in case.causes,
+        is_named=named[0],
+        share_named=sum(named) / len(named),
+        is_first=bool(findings) and findings[0]["rule"] in case.names,
         is_placed=any(case.is_right_place(f["where"]) for f in right) if case.has_place else None,
         num_extra=len({finding["rule"] for finding in extra}),
     )
@@ -85,7 +99,7 @@ def follows(finding: Mapping[str, Any], case: Case, all_of: Sequence[Mapping[str
     seen = set()
     rule = finding["because_of"]
     while rule is not None and rule not in seen:
-        if rule in case.causes:
+        if rule in case.names:
             return True
         seen.add(rule)
         rule = because.get(rule)

@@ -12,16 +12,11 @@ import pytest
 from benchmarks import matrix
 from benchmarks.cases import FIELD, MENDED, SICK, TWINS, WARD, Case, score
 
-from babysit import catalogue
 from babysit.signal import CHECKUP
+from benchmarks.scores import needs_checkup
 from tests.programs import Outcome, run, run_watched
 
 Findings = list[dict[str, Any]]
-
-
-def needs_checkup(case: Case) -> bool:
-    """Whether the sickness can only be found by trying, not by watching."""
-    return all(catalogue.rules()[cause].needs_checkup() for cause in case.causes)
 
 
 def by_name(case: Case) -> str:
@@ -112,10 +107,11 @@ def test_the_matrix_has_a_row_for_every_program_and_no_other() -> None:
 
 def test_most_bugs_from_the_field_are_named_first_and_placed_with_little_else() -> None:
     rows = matrix.read()
-    scores = [score(case, matrix.findings_in(rows[case.name], case)) for case in FIELD]
+    judged = [case for case in FIELD if not needs_checkup(case)]
+    scores = [score(case, matrix.findings_in(rows[case.name], case)) for case in judged]
     assert len(scores) >= 40
     placed = [one.is_placed for one in scores if one.is_placed is not None]
-    assert sum(one.named for one in scores) / len(scores) >= 0.9
+    assert sum(one.is_named for one in scores) / len(scores) >= 0.9
     assert sum(one.is_first for one in scores) / len(scores) >= 0.8
     assert sum(placed) / len(placed) >= 0.9
     assert sum(one.num_extra for one in scores) / len(scores) < 0.3

@@ -129,8 +129,9 @@ def rank(
     A symptom follows from whatever cause there is. Advice waits until no error is left.
     """
 
-    def weight(finding: Finding) -> tuple[bool, int, float, int]:
+    def weight(finding: Finding) -> tuple[bool, bool, int, float, int]:
         return (
+            finding.severity == "advice",
             finding.rule in symptoms,
             SEVERITIES.index(finding.severity),
             -finding.confidence,
@@ -145,6 +146,7 @@ def rank(
     for finding in ordered:
         for other in ordered:
             explained = finding.rule in explains[other.rule]
+            explained &= other.rule not in symptoms or finding.rule in symptoms
             if explained and not leads_to(finding.rule, other.rule, because):
                 because.setdefault(finding.rule, other.rule)
     causes = [f.rule for f in ordered if f.rule not in symptoms and f.severity != "advice"]
