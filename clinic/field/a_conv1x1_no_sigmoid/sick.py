@@ -18,7 +18,7 @@ class Surfaces(Dataset):
         rows = torch.randint(4, 16, (count,), generator=g)
         for image, label, row in zip(self.images, self.labels, rows):
             if label:
-                image[0, row] += 2.5
+                image[0, row] += 3.0
 
     def __len__(self):
         return len(self.labels)

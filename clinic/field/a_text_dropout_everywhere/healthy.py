@@ -1,8 +1,17 @@
 """Which kind of module does a docstring come from? Embedding, LSTM, two dense layers."""
 
+import collections
+import decimal
+import email.message
+import fractions
+import http.client
 import inspect
 import random
 import re
+import smtplib
+import socket
+import statistics
+import urllib.request
 
 import torch
 import torch.nn as nn
@@ -12,10 +21,7 @@ SEED = 3
 random.seed(SEED)
 torch.manual_seed(SEED)
 
-import argparse, asyncio, collections, decimal, email.message, fractions, http.client, logging  # noqa: E401, E402
-import random as random_module, smtplib, socket, statistics, threading, urllib.request  # noqa: E401, E402
-
-NUMBERS = [decimal, fractions, statistics, random_module, collections]
+NUMBERS = [decimal, fractions, statistics, random, collections]
 NETWORK = [http.client, smtplib, socket, urllib.request, email.message]
 LENGTH = 16
 
@@ -29,11 +35,12 @@ def sentences(module):
                 texts.append(inspect.getdoc(thing) or "")
                 if inspect.isclass(thing):
                     texts += [inspect.getdoc(m) or "" for _, m in sorted(vars(thing).items()) if inspect.isroutine(m)]
-    words = re.findall(r"[a-z]+", " ".join(texts).lower())
+    words = re.findall(r"[a-z]+", " ".join(dict.fromkeys(texts)).lower())
     return [words[i : i + LENGTH] for i in range(0, len(words) - LENGTH + 1, LENGTH)]
 
 
 examples = [(s, 0.0) for m in NUMBERS for s in sentences(m)] + [(s, 1.0) for m in NETWORK for s in sentences(m)]
+examples = list({" ".join(words): (words, label) for words, label in examples}.values())  # some docstrings are repeated
 random.shuffle(examples)
 cut = int(0.8 * len(examples))
 counts = {}
@@ -54,6 +61,7 @@ class TextNet(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(words, 32)
         self.drop_words = nn.Dropout(0.1)
+        self.drop_input = nn.Dropout(0.1)
         self.lstm = nn.LSTM(32, 32, batch_first=True)
         self.drop_state = nn.Dropout(0.1)
         self.dense = nn.Linear(32, 16)
@@ -61,7 +69,7 @@ class TextNet(nn.Module):
         self.out = nn.Linear(16, 1)
 
     def forward(self, tokens):
-        x = self.drop_words(self.embedding(tokens))
+        x = self.drop_input(self.drop_words(self.embedding(tokens)))
         states, _ = self.lstm(x)
         x = self.drop_state(states[:, -1])
         x = self.drop_dense(torch.relu(self.dense(x)))
@@ -80,7 +88,7 @@ def evaluate():
     return criterion(logits, y_test).item(), ((logits > 0).float() == y_test).float().mean().item()
 
 
-for epoch in range(10):
+for epoch in range(14):
     model.train()
     losses = []
     for tokens, labels in train_loader:
