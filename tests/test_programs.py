@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from benchmarks import matrix
 from benchmarks.cases import FIELD, MENDED, SICK, TWINS, WARD, Case, score
+from benchmarks.scores import needs_checkup
 
 from babysit.signal import CHECKUP
-from benchmarks.scores import needs_checkup
 from tests.programs import Outcome, run, run_watched
 
 Findings = list[dict[str, Any]]

@@ -122,6 +122,13 @@ def chance_loss(training: Training) -> float | None:
     return None
 
 
+def guessing_loss(training: Training) -> float | None:
+    """What the training's loss would be if it guessed among the classes; sums counted as such."""
+    chance = chance_loss(training)
+    sizes = [size for w in training.wirings[:1] for index, size in [w.summed_loss()] if index]
+    return chance * (sizes[0] if sizes else 1) if chance is not None else None
+
+
 def sole_loss(training: Training) -> Node | None:
     """The one comparison that the loss is made of, where the loss is nothing but its mean."""
     for wiring in training.wirings[:1]:

@@ -60,6 +60,8 @@ for epoch in range(8):
             predicted = (model(images).squeeze(1) > 0).float()
             correct += (predicted == labels).sum().item()
             total += len(labels)
-    print(f"epoch {epoch}: loss {running_loss / len(train_loader):.4f}, accuracy {correct / total:.3f}")
+    print(
+        f"epoch {epoch}: loss {running_loss / len(train_loader):.4f}, accuracy {correct / total:.3f}"
+    )
 
 print(f"test accuracy {correct / total:.3f}")

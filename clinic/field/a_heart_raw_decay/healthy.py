@@ -17,10 +17,18 @@ type_a = rng.normal(53, 9.8, n)
 obesity = rng.normal(26, 4.2, n)
 alcohol = rng.gamma(0.5, 34, n)
 pressure = rng.normal(138, 20, n)
-risk = 1.3 * (age - 41) / 13 + 0.9 * (tobacco - 3.6) / 3.6 + 0.8 * (ldl - 4.7) / 1.6 + 0.9 * (family - 0.42) / 0.5 + 0.6 * (type_a - 53) / 9.8
+risk = (
+    1.3 * (age - 41) / 13
+    + 0.9 * (tobacco - 3.6) / 3.6
+    + 0.8 * (ldl - 4.7) / 1.6
+    + 0.9 * (family - 0.42) / 0.5
+    + 0.6 * (type_a - 53) / 9.8
+)
 heart = (risk + rng.logistic(0, 0.5, n) > 0.3).astype(int)
 
-features = np.stack([pressure, tobacco, ldl, adiposity, family, type_a, obesity, alcohol, age], axis=1)
+features = np.stack(
+    [pressure, tobacco, ldl, adiposity, family, type_a, obesity, alcohol, age], axis=1
+)
 x = torch.tensor(features, dtype=torch.float32)
 y = torch.eye(2)[torch.tensor(heart)]
 x = (x - x[:650].mean(dim=0)) / x[:650].std(dim=0)
@@ -48,6 +56,9 @@ for epoch in range(60):
         loss.backward()
         optimizer.step()
     if epoch % 10 == 9:
-        print("epoch %d: loss %.4f, train %.3f, test %.3f" % (epoch + 1, loss.item(), accuracy(x_train, y_train), accuracy(x_test, y_test)))
+        print(
+            "epoch %d: loss %.4f, train %.3f, test %.3f"
+            % (epoch + 1, loss.item(), accuracy(x_train, y_train), accuracy(x_test, y_test))
+        )
 
 print("test accuracy %.3f" % accuracy(x_test, y_test))

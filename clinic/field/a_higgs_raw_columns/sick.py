@@ -13,7 +13,14 @@ EPOCHS = 1
 
 torch.manual_seed(SEED)
 X, y = make_classification(
-    n_samples=1800, n_features=30, n_informative=12, n_redundant=6, n_clusters_per_class=2, class_sep=1.2, flip_y=0.02, random_state=SEED
+    n_samples=1800,
+    n_features=30,
+    n_informative=12,
+    n_redundant=6,
+    n_clusters_per_class=2,
+    class_sep=1.2,
+    flip_y=0.02,
+    random_state=SEED,
 )
 # momenta and masses in GeV, angles in rad, ratios: every column has its own unit
 rng = np.random.default_rng(SEED)
@@ -21,7 +28,9 @@ unit = rng.choice([0.5, 1.5, 60.0, 250.0, 900.0], size=30)
 offset = unit * rng.uniform(0.5, 2.0, size=30)
 X = X * unit + offset
 
-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, random_state=SEED, stratify=y)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.25, random_state=SEED, stratify=y
+)
 
 
 def tensors(a, b):

@@ -18,16 +18,31 @@ built = rng.integers(1900, 2018, n)
 latitude = rng.normal(-37.8, 0.08, n)
 longitude = rng.normal(145.0, 0.1, n)
 distance = np.hypot((latitude + 37.8) / 0.08, (longitude - 145.0) / 0.1)
-price = 1e5 * (2.5 + 1.6 * rooms + 0.7 * baths + 0.006 * land + 6.0 * np.exp(-distance) + 0.015 * (2018 - built))
+price = 1e5 * (
+    2.5
+    + 1.6 * rooms
+    + 0.7 * baths
+    + 0.006 * land
+    + 6.0 * np.exp(-distance)
+    + 0.015 * (2018 - built)
+)
 price *= rng.lognormal(0, 0.08, n)
 
 X = np.stack([rooms, baths, land, area, built, latitude, longitude], axis=1)
 y = price[:, None]
 X_train, X_test, y_train, y_test = X[:900], X[900:], y[:900], y[900:]
 x_mean, x_std, y_mean, y_std = X_train.mean(0), X_train.std(0), y_train.mean(), y_train.std()
-X_train, X_test, y_train = (X_train - x_mean) / x_std, (X_test - x_mean) / x_std, (y_train - y_mean) / y_std
+X_train, X_test, y_train = (
+    (X_train - x_mean) / x_std,
+    (X_test - x_mean) / x_std,
+    (y_train - y_mean) / y_std,
+)
 train_loader = DataLoader(
-    TensorDataset(torch.tensor(X_train, dtype=torch.float32), torch.tensor(y_train, dtype=torch.float32)), batch_size=32, shuffle=True
+    TensorDataset(
+        torch.tensor(X_train, dtype=torch.float32), torch.tensor(y_train, dtype=torch.float32)
+    ),
+    batch_size=32,
+    shuffle=True,
 )
 x_held = torch.tensor(X_test, dtype=torch.float32)
 
@@ -58,6 +73,8 @@ for epoch in range(1, 41):
         optimizer.step()
         epoch_loss += loss.item() * len(inputs)
     if epoch % 10 == 0:
-        print(f"epoch {epoch}: loss {epoch_loss / len(X_train):.5g}, mae {mean_absolute_error():.0f} dollars")
+        print(
+            f"epoch {epoch}: loss {epoch_loss / len(X_train):.5g}, mae {mean_absolute_error():.0f} dollars"
+        )
 
 print(f"test mae {mean_absolute_error():.0f}")

@@ -11,7 +11,13 @@ SEED = 3
 torch.manual_seed(SEED)
 
 X, y = make_classification(
-    n_samples=1000, n_features=14, n_informative=8, n_redundant=2, class_sep=1.1, flip_y=0.03, random_state=SEED
+    n_samples=1000,
+    n_features=14,
+    n_informative=8,
+    n_redundant=2,
+    class_sep=1.1,
+    flip_y=0.03,
+    random_state=SEED,
 )
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, random_state=SEED)
 scaler = StandardScaler().fit(X_train)
@@ -63,6 +69,8 @@ for epoch in range(30):
         optimizer.step()
         total += loss.item() * len(idx)
     if epoch % 5 == 4:
-        print(f"epoch {epoch + 1} loss {total / len(X_train):.4f} test accuracy {test_accuracy():.3f}")
+        print(
+            f"epoch {epoch + 1} loss {total / len(X_train):.4f} test accuracy {test_accuracy():.3f}"
+        )
 
 print(f"test accuracy {test_accuracy():.3f}")

@@ -17,7 +17,9 @@ images = F.interpolate(images, size=14, mode="bilinear", align_corners=False)
 images = (images - 0.3) / 0.35
 target = torch.tensor(digits.target)
 train_idx, test_idx = train_test_split(np.arange(len(target)), test_size=0.25, random_state=SEED)
-train_loader = DataLoader(TensorDataset(images[train_idx], target[train_idx]), batch_size=32, shuffle=True)
+train_loader = DataLoader(
+    TensorDataset(images[train_idx], target[train_idx]), batch_size=32, shuffle=True
+)
 test_loader = DataLoader(TensorDataset(images[test_idx], target[test_idx]), batch_size=450)
 
 

@@ -19,22 +19,28 @@ year = rng.integers(70, 83, n)
 origin = rng.choice([1, 2, 3], n)
 mpg = (
     20
-    + 9 * np.exp(-((weight - 2600) / 500) ** 2)
+    + 9 * np.exp(-(((weight - 2600) / 500) ** 2))
     + 0.45 * (year - 76) * np.where(origin == 3, 1.5, np.where(origin == 2, -0.4, 0.5))
     + 2.5 * np.abs(acceleration - 15.5)
     + rng.normal(0, 0.7, n)
 )
 
-table = np.stack([cylinders, displacement, power, weight, acceleration, year, origin], axis=1).astype(np.float32)
+table = np.stack(
+    [cylinders, displacement, power, weight, acceleration, year, origin], axis=1
+).astype(np.float32)
 table = (table - table[:700].mean(0)) / table[:700].std(0)
 goal = ((mpg - mpg[:700].mean()) / mpg[:700].std()).astype(np.float32)[:, None]
-train_loader = DataLoader(TensorDataset(torch.tensor(table[:700]), torch.tensor(goal[:700])), batch_size=32, shuffle=True)
+train_loader = DataLoader(
+    TensorDataset(torch.tensor(table[:700]), torch.tensor(goal[:700])), batch_size=32, shuffle=True
+)
 x_test, y_test = torch.tensor(table[700:]), torch.tensor(goal[700:])
 
 model = nn.Sequential(nn.Linear(7, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
 for layer in model:
     if isinstance(layer, nn.Linear):
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu" if layer.out_features > 1 else "linear")
+        nn.init.kaiming_normal_(
+            layer.weight, nonlinearity="relu" if layer.out_features > 1 else "linear"
+        )
         nn.init.zeros_(layer.bias)
 
 optimizer = torch.optim.Adam(model.parameters(), lr=0.002)

@@ -11,7 +11,14 @@ L2 = 0.0
 torch.manual_seed(SEED)
 
 X, y = make_classification(
-    n_samples=900, n_features=20, n_informative=6, n_redundant=0, n_clusters_per_class=2, class_sep=1.2, flip_y=0.15, random_state=SEED
+    n_samples=900,
+    n_features=20,
+    n_informative=6,
+    n_redundant=0,
+    n_clusters_per_class=2,
+    class_sep=1.2,
+    flip_y=0.15,
+    random_state=SEED,
 )
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=300, random_state=SEED)
 scaler = StandardScaler().fit(X_train)
@@ -19,7 +26,9 @@ X_train = torch.tensor(scaler.transform(X_train), dtype=torch.float32)
 X_test = torch.tensor(scaler.transform(X_test), dtype=torch.float32)
 y_train, y_test = torch.tensor(y_train), torch.tensor(y_test)
 
-model = nn.Sequential(nn.Linear(20, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 2))
+model = nn.Sequential(
+    nn.Linear(20, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 2)
+)
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=L2)
 criterion = nn.CrossEntropyLoss()
 

@@ -66,6 +66,13 @@ for epoch in range(EPOCHS):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    print("epoch", epoch + 1, "loss", round(sum(losses) / len(losses), 4), "accuracy", round(accuracy(), 3))
+    print(
+        "epoch",
+        epoch + 1,
+        "loss",
+        round(sum(losses) / len(losses), 4),
+        "accuracy",
+        round(accuracy(), 3),
+    )
 
 print(f"test accuracy {accuracy():.3f}")

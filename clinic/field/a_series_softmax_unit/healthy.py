@@ -18,7 +18,9 @@ def make_series(n):
 
 series, up = make_series(1200)
 data = TensorDataset(series, up)
-train_data, test_data = random_split(data, [960, 240], generator=torch.Generator().manual_seed(SEED))
+train_data, test_data = random_split(
+    data, [960, 240], generator=torch.Generator().manual_seed(SEED)
+)
 mean = series[train_data.indices].mean(dim=(0, 2), keepdim=True)
 std = series[train_data.indices].std(dim=(0, 2), keepdim=True)
 series.sub_(mean).div_(std)

@@ -62,6 +62,8 @@ for epoch in range(8):
         optimizer.step()
         total += loss.item() * len(kinds)
     val_loss, val_accuracy = evaluate(model)
-    print(f"epoch {epoch + 1} loss {total / cut:.4f} val_loss {val_loss:.4f} val_accuracy {val_accuracy:.3f}")
+    print(
+        f"epoch {epoch + 1} loss {total / cut:.4f} val_loss {val_loss:.4f} val_accuracy {val_accuracy:.3f}"
+    )
 
 print(f"test accuracy {val_accuracy:.3f}")

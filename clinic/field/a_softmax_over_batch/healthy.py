@@ -10,7 +10,9 @@ SEED = 3
 torch.manual_seed(SEED)
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, random_state=SEED, stratify=y)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.3, random_state=SEED, stratify=y
+)
 mean, std = X_train.mean(), X_train.std()
 X_train, X_test = (torch.tensor((a - mean) / std, dtype=torch.float32) for a in (X_train, X_test))
 y_train, y_test = torch.tensor(y_train), torch.tensor(y_test)

@@ -14,7 +14,9 @@ grid = torch.linspace(-1, 1, CHANNELS)
 centre = torch.empty(N, 1).uniform_(-0.6, 0.6)
 width = torch.empty(N, 1).uniform_(0.08, 0.25)
 height = torch.empty(N, 1).uniform_(0.5, 2.0)
-spectra = height * torch.exp(-((grid - centre) ** 2) / (2 * width**2)) + 0.05 * torch.randn(N, CHANNELS)
+spectra = height * torch.exp(-((grid - centre) ** 2) / (2 * width**2)) + 0.05 * torch.randn(
+    N, CHANNELS
+)
 amount = height * width * math.sqrt(2 * math.pi) + 0.8 * centre
 
 train, test = slice(0, 700), slice(700, N)

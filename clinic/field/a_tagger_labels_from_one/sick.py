@@ -19,7 +19,9 @@ def sensor_data(n, steps=20, channels=5):
     states = torch.cat(states, dim=1)
     late = torch.cat([states[:, :1], states[:, :-1]], dim=1)
     gain = torch.tensor([1.0, -0.8, 0.6, 0.5, -0.4])
-    x = (0.5 * states + 0.5 * late - 0.5).unsqueeze(2) * 2 * gain + 1.0 * torch.randn(n, steps, channels)
+    x = (0.5 * states + 0.5 * late - 0.5).unsqueeze(2) * 2 * gain + 1.0 * torch.randn(
+        n, steps, channels
+    )
     return x, states.long() + 1
 
 

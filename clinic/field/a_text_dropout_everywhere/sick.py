@@ -34,13 +34,21 @@ def sentences(module):
             if getattr(thing, "__module__", "") in (module.__name__, "_" + module.__name__):
                 texts.append(inspect.getdoc(thing) or "")
                 if inspect.isclass(thing):
-                    texts += [inspect.getdoc(m) or "" for _, m in sorted(vars(thing).items()) if inspect.isroutine(m)]
+                    texts += [
+                        inspect.getdoc(m) or ""
+                        for _, m in sorted(vars(thing).items())
+                        if inspect.isroutine(m)
+                    ]
     words = re.findall(r"[a-z]+", " ".join(dict.fromkeys(texts)).lower())
     return [words[i : i + LENGTH] for i in range(0, len(words) - LENGTH + 1, LENGTH)]
 
 
-examples = [(s, 0.0) for m in NUMBERS for s in sentences(m)] + [(s, 1.0) for m in NETWORK for s in sentences(m)]
-examples = list({" ".join(words): (words, label) for words, label in examples}.values())  # some docstrings are repeated
+examples = [(s, 0.0) for m in NUMBERS for s in sentences(m)] + [
+    (s, 1.0) for m in NETWORK for s in sentences(m)
+]
+examples = list(
+    {" ".join(words): (words, label) for words, label in examples}.values()
+)  # some docstrings are repeated
 random.shuffle(examples)
 cut = int(0.8 * len(examples))
 counts = {}
@@ -51,7 +59,13 @@ vocabulary = {w: i + 1 for i, w in enumerate(sorted(w for w, c in counts.items()
 
 X = torch.tensor([[vocabulary.get(w, 0) for w in words] for words, _ in examples])
 y = torch.tensor([label for _, label in examples])
-print(len(examples), "examples,", len(vocabulary), "words, share of the second class", round(y.mean().item(), 2))
+print(
+    len(examples),
+    "examples,",
+    len(vocabulary),
+    "words, share of the second class",
+    round(y.mean().item(), 2),
+)
 train_loader = DataLoader(TensorDataset(X[:cut], y[:cut]), batch_size=32, shuffle=True)
 X_test, y_test = X[cut:], y[cut:]
 
@@ -97,6 +111,9 @@ for epoch in range(14):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    print("epoch %d train %.3f test %.3f accuracy %.3f" % (epoch + 1, sum(losses) / len(losses), *evaluate()))
+    print(
+        "epoch %d train %.3f test %.3f accuracy %.3f"
+        % (epoch + 1, sum(losses) / len(losses), *evaluate())
+    )
 
 print(f"test accuracy {evaluate()[1]:.3f}")

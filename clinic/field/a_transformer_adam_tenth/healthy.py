@@ -12,7 +12,9 @@ torch.manual_seed(SEED)
 digits = load_digits()
 x = torch.tensor((digits.images - 4.9) / 6.0, dtype=torch.float32)
 y = torch.tensor(digits.target)
-train_idx, test_idx = train_test_split(torch.arange(len(y)).numpy(), test_size=0.3, random_state=SEED)
+train_idx, test_idx = train_test_split(
+    torch.arange(len(y)).numpy(), test_size=0.3, random_state=SEED
+)
 x_train, y_train, x_test, y_test = x[train_idx], y[train_idx], x[test_idx], y[test_idx]
 
 
@@ -21,7 +23,9 @@ class RowTransformer(nn.Module):
         super().__init__()
         self.embed = nn.Linear(8, width)
         self.position = nn.Parameter(0.02 * torch.randn(1, 8, width))
-        layer = nn.TransformerEncoderLayer(width, heads, dim_feedforward=64, dropout=0.1, batch_first=True)
+        layer = nn.TransformerEncoderLayer(
+            width, heads, dim_feedforward=64, dropout=0.1, batch_first=True
+        )
         self.encoder = nn.TransformerEncoder(layer, depth)
         self.head = nn.Linear(width, classes)
 
@@ -38,7 +42,9 @@ def evaluate():
     model.eval()
     with torch.no_grad():
         logits = model(x_test)
-        return F.cross_entropy(logits, y_test).item(), (logits.argmax(1) == y_test).float().mean().item()
+        return F.cross_entropy(logits, y_test).item(), (
+            logits.argmax(1) == y_test
+        ).float().mean().item()
 
 
 for epoch in range(14):
@@ -49,6 +55,8 @@ for epoch in range(14):
         loss.backward()
         optimizer.step()
     test_loss, test_accuracy = evaluate()
-    print(f"epoch {epoch:2d} | train {loss.item():.4f} | test {test_loss:.4f} | accuracy {test_accuracy:.3f}")
+    print(
+        f"epoch {epoch:2d} | train {loss.item():.4f} | test {test_loss:.4f} | accuracy {test_accuracy:.3f}"
+    )
 
 print(f"test accuracy {test_accuracy:.3f}")

@@ -1,4 +1,5 @@
 """Classify machine states from three sensors of one window (a one-dimensional ResNet)."""
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F

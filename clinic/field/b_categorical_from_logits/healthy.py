@@ -1,4 +1,5 @@
 """Three cultivars of wine; a port of a small Keras script."""
+
 import numpy as np
 import torch
 from sklearn.datasets import load_wine
@@ -12,7 +13,8 @@ torch.manual_seed(SEED)
 
 X, y = load_wine(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
-    X, y, test_size=0.4, random_state=SEED, stratify=y)
+    X, y, test_size=0.4, random_state=SEED, stratify=y
+)
 scaler = StandardScaler().fit(X_train)
 X_train = torch.tensor(scaler.transform(X_train), dtype=torch.float32)
 X_test = torch.tensor(scaler.transform(X_test), dtype=torch.float32)
@@ -38,7 +40,7 @@ for epoch in range(60):
     model.train()
     perm = torch.randperm(len(X_train))
     for start in range(0, len(perm), 16):
-        rows = perm[start:start + 16]
+        rows = perm[start : start + 16]
         loss = categorical_crossentropy(Y_train[rows], model(X_train[rows]))
         optimizer.zero_grad()
         loss.backward()

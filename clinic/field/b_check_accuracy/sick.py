@@ -1,4 +1,5 @@
 """Deep convolutional net on small digit images, trained by iterations with a regular accuracy check."""
+
 import torch
 import torch.nn as nn
 from sklearn.datasets import load_digits

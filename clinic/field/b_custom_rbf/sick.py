@@ -1,4 +1,5 @@
 """Radial basis function network with a hand-derived backward pass."""
+
 import torch
 from sklearn.datasets import make_moons
 from torch import nn

@@ -15,12 +15,15 @@ def make_waves(n):
     freq = 2 + 4 * torch.rand(n, 1)
     phase = (freq * t + torch.rand(n, 1)) % 1.0
     kind = torch.randint(4, (n,))
-    shapes = torch.stack([
-        torch.sin(2 * math.pi * phase) * 1.22,
-        torch.where(phase < 0.5, 1.0, -1.0) * 0.87,
-        (2 * phase - 1) * 1.5,
-        (1 - 4 * (phase - 0.5).abs()) * 1.5,
-    ], dim=1)
+    shapes = torch.stack(
+        [
+            torch.sin(2 * math.pi * phase) * 1.22,
+            torch.where(phase < 0.5, 1.0, -1.0) * 0.87,
+            (2 * phase - 1) * 1.5,
+            (1 - 4 * (phase - 0.5).abs()) * 1.5,
+        ],
+        dim=1,
+    )
     waves = shapes[torch.arange(n), kind] + 0.35 * torch.randn(n, LENGTH)
     return waves.unsqueeze(1), kind
 
@@ -31,10 +34,15 @@ mean, std = train_x.mean(), train_x.std()
 train_x, test_x = (train_x - mean) / std, (test_x - mean) / std
 
 net = nn.Sequential(
-    nn.Conv1d(1, 16, 7, padding=3), nn.ReLU(), nn.MaxPool1d(2),
-    nn.Conv1d(16, 24, 5, padding=2), nn.ReLU(), nn.MaxPool1d(2),
+    nn.Conv1d(1, 16, 7, padding=3),
+    nn.ReLU(),
+    nn.MaxPool1d(2),
+    nn.Conv1d(16, 24, 5, padding=2),
+    nn.ReLU(),
+    nn.MaxPool1d(2),
     nn.Flatten(),
-    nn.Linear(24 * 16, 48), nn.ReLU(),
+    nn.Linear(24 * 16, 48),
+    nn.ReLU(),
     nn.Linear(48, 4),
 )
 loss_fn = nn.CrossEntropyLoss()

@@ -44,7 +44,7 @@ for epoch in range(20):
     perm = torch.randperm(len(train_x))
     total = 0.0
     for i in range(0, len(perm), batch):
-        idx = perm[i:i + batch]
+        idx = perm[i : i + batch]
         opt.zero_grad()
         loss = criterion(net(train_x[idx]), train_y[idx])
         loss.backward()

@@ -50,7 +50,7 @@ for epoch in range(EPOCHS):
     order = torch.randperm(n_train)
     running = 0.0
     for start in range(0, n_train, BATCH):
-        batch = order[start:start + BATCH]
+        batch = order[start : start + BATCH]
         opt.zero_grad()
         loss = F.cross_entropy(net(x_train[batch]), y_train[batch])
         loss.backward()

@@ -54,7 +54,9 @@ def fit(model, task, epochs, lr):
             loss.backward()
             optimizer.step()
             total += loss.item()
-        print(f"  epoch {epoch + 1} loss {total / len(batches):.4f} test {score(model, test_x, test_y):.3f}")
+        print(
+            f"  epoch {epoch + 1} loss {total / len(batches):.4f} test {score(model, test_x, test_y):.3f}"
+        )
 
 
 def score(model, x, y):

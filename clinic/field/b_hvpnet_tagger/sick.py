@@ -1,4 +1,5 @@
 """Named-entity style tagging with a recurrent encoder and a CRF; two learning rates."""
+
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset

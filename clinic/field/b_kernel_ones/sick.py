@@ -1,4 +1,5 @@
 """News topics from TF-IDF vectors: one hidden layer with dropout."""
+
 import numpy as np
 import torch
 from torch import nn
@@ -20,7 +21,9 @@ def tfidf(counts, idf):
 common = rng.dirichlet(np.full(WORDS, 0.5))
 topic_words = rng.dirichlet(np.full(WORDS, 0.05), size=TOPICS)
 topics = rng.integers(TOPICS, size=3600)
-counts = np.stack([rng.multinomial(rng.integers(20, 50), 0.6 * common + 0.4 * topic_words[t]) for t in topics])
+counts = np.stack(
+    [rng.multinomial(rng.integers(20, 50), 0.6 * common + 0.4 * topic_words[t]) for t in topics]
+)
 
 train_counts, test_counts = counts[:2800], counts[2800:]
 idf = np.log(len(train_counts) / (1 + (train_counts > 0).sum(0)))
@@ -61,6 +64,8 @@ for epoch in range(3):
         logits = model(x_test)
     val_loss = criterion(logits, y_test).item()
     val_acc = (logits.argmax(1) == y_test).float().mean().item()
-    print(f"epoch {epoch + 1}: loss {loss.item():.4f} val_loss {val_loss:.4f} val_acc {val_acc:.3f}")
+    print(
+        f"epoch {epoch + 1}: loss {loss.item():.4f} val_loss {val_loss:.4f} val_acc {val_acc:.3f}"
+    )
 
 print(f"test accuracy {val_acc:.3f}")

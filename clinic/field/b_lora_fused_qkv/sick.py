@@ -1,4 +1,5 @@
 """Pre-train a small attention model, then adapt its attention with low-rank matrices."""
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -21,7 +22,7 @@ class LoRALinear(nn.Module):
     def __init__(self, base, rank=8):
         super().__init__()
         self.base = base
-        self.down = nn.Parameter(torch.randn(rank, base.in_features) / base.in_features ** 0.5)
+        self.down = nn.Parameter(torch.randn(rank, base.in_features) / base.in_features**0.5)
         self.up = nn.Parameter(torch.zeros(base.out_features, rank))
 
     @property
@@ -73,7 +74,9 @@ class Reader(nn.Module):
         self.query = nn.Parameter(torch.randn(DIM))
         self.norm = nn.LayerNorm(DIM)
         self.attention = Attention()
-        self.head = nn.Sequential(nn.LayerNorm(DIM), nn.Linear(DIM, 64), nn.ReLU(), nn.Linear(64, VALUES))
+        self.head = nn.Sequential(
+            nn.LayerNorm(DIM), nn.Linear(DIM, 64), nn.ReLU(), nn.Linear(64, VALUES)
+        )
 
     def forward(self, mark, value):
         x = self.marks(mark) + self.values(value)

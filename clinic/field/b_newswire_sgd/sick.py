@@ -1,4 +1,5 @@
 """Topic classification of short newswire-like documents with a bag of embeddings."""
+
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
@@ -13,7 +14,9 @@ def make_documents(n, gen):
     """Each topic prefers forty words of its own; the other words follow Zipf's law."""
     common = 1.0 / torch.arange(1, VOCAB + 1, dtype=torch.float32)
     common /= common.sum()
-    word_of_topic = torch.randint(100, VOCAB, (TOPICS, 40), generator=torch.Generator().manual_seed(SEED + 100))
+    word_of_topic = torch.randint(
+        100, VOCAB, (TOPICS, 40), generator=torch.Generator().manual_seed(SEED + 100)
+    )
     docs = []
     for _ in range(n):
         topic = int(torch.randint(TOPICS, (1,), generator=gen))
@@ -57,7 +60,9 @@ def evaluate(model, loader):
 
 torch.manual_seed(SEED)
 gen = torch.Generator().manual_seed(SEED)
-train_loader = DataLoader(make_documents(3000, gen), batch_size=32, shuffle=True, collate_fn=collate)
+train_loader = DataLoader(
+    make_documents(3000, gen), batch_size=32, shuffle=True, collate_fn=collate
+)
 test_loader = DataLoader(make_documents(800, gen), batch_size=200, collate_fn=collate)
 
 model = NewsModel()
@@ -73,6 +78,8 @@ for epoch in range(EPOCHS):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    print(f"epoch {epoch + 1} loss {sum(losses) / len(losses):.4f} accuracy {evaluate(model, test_loader):.3f}")
+    print(
+        f"epoch {epoch + 1} loss {sum(losses) / len(losses):.4f} accuracy {evaluate(model, test_loader):.3f}"
+    )
 
 print(f"test accuracy {evaluate(model, test_loader):.3f}")

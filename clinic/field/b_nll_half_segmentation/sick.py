@@ -1,4 +1,5 @@
 """Pixel-wise labelling of small scenes with 16-bit activations."""
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ def scenes(n, gen):
         for c in range(1, CLASSES):
             top, left = torch.randint(0, SIZE - 12, (2,), generator=gen).tolist()
             h, w = torch.randint(8, 20, (2,), generator=gen).tolist()
-            label[i, top:top + h, left:left + w] = c
+            label[i, top : top + h, left : left + w] = c
     level = torch.tensor([-1.2, -0.2, 0.7, 1.6])
     image = level[label] + 0.5 * torch.randn(n, SIZE, SIZE, generator=gen)
     return image.unsqueeze(1), label

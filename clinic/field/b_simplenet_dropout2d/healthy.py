@@ -1,4 +1,5 @@
 """SimpleNet on small digit images: a plain stack of convolutions with spatial dropout."""
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -14,7 +15,8 @@ X = torch.tensor(X, dtype=torch.float32).view(-1, 1, 8, 8) / 16.0
 X = (X - 0.305) / 0.376
 y = torch.tensor(y)
 X_train, X_test, y_train, y_test = train_test_split(
-    X, y, test_size=0.3, random_state=SEED, stratify=y)
+    X, y, test_size=0.3, random_state=SEED, stratify=y
+)
 loader = DataLoader(TensorDataset(X_train, y_train), batch_size=64, shuffle=True)
 
 

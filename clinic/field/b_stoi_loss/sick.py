@@ -1,4 +1,5 @@
 """Speech enhancement by masking, trained on a correlation measure over short segments."""
+
 import torch
 from torch import nn
 
@@ -48,9 +49,13 @@ class MaskNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.net = nn.Sequential(
-            nn.Conv1d(BANDS, 48, 7, padding=3), nn.ReLU(),
-            nn.Conv1d(48, 48, 7, padding=3), nn.ReLU(),
-            nn.Conv1d(48, BANDS, 7, padding=3), nn.Sigmoid())
+            nn.Conv1d(BANDS, 48, 7, padding=3),
+            nn.ReLU(),
+            nn.Conv1d(48, 48, 7, padding=3),
+            nn.ReLU(),
+            nn.Conv1d(48, BANDS, 7, padding=3),
+            nn.Sigmoid(),
+        )
 
     def forward(self, noisy):
         return noisy * self.net((noisy - mean) / std)
@@ -63,7 +68,7 @@ for epoch in range(25):
     order = torch.randperm(len(train_noisy))
     total = 0.0
     for i in range(0, len(order), 16):
-        idx = order[i:i + 16]
+        idx = order[i : i + 16]
         optimizer.zero_grad()
         loss = 1 - intelligibility(model(train_noisy[idx]), train_clean[idx])
         loss.backward()

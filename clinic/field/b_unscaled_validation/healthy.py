@@ -1,4 +1,5 @@
 """Digits with random shifts: a Dataset with a transform for training and one for validation."""
+
 import random
 
 import torch
@@ -46,7 +47,9 @@ class DigitImages(Dataset):
 digits = load_digits()
 order = torch.randperm(len(digits.target)).numpy()
 images, labels = digits.images[order], digits.target[order]
-train_loader = DataLoader(DigitImages(images[:1300], labels[:1300], train_transform), batch_size=32, shuffle=True)
+train_loader = DataLoader(
+    DigitImages(images[:1300], labels[:1300], train_transform), batch_size=32, shuffle=True
+)
 val_loader = DataLoader(DigitImages(images[1300:], labels[1300:], val_transform), batch_size=128)
 
 model = nn.Sequential(

@@ -48,8 +48,10 @@ def training_loop(n_epochs, optimizer, model, loss_fn, train_loader):
             loss.backward()
             optimizer.step()
             loss_train += loss.item()
-        print(f"epoch {epoch}, training loss {loss_train / len(train_loader):.4f}, "
-              f"accuracy {validate(model, val_loader):.3f}")
+        print(
+            f"epoch {epoch}, training loss {loss_train / len(train_loader):.4f}, "
+            f"accuracy {validate(model, val_loader):.3f}"
+        )
 
 
 def validate(model, loader):

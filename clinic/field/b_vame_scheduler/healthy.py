@@ -1,4 +1,5 @@
 """Recurrent variational autoencoder for animal motion: reconstruct short pose windows."""
+
 import numpy as np
 import torch
 from torch import nn, optim
@@ -10,9 +11,17 @@ torch.manual_seed(SEED)
 np.random.seed(SEED)
 
 cfg = {
-    "time_window": 16, "num_features": 6, "zdims": 8, "hidden": 32,
-    "batch_size": 32, "max_epochs": 16, "learning_rate": 2e-3, "beta": 0.002,
-    "scheduler": False, "scheduler_step_size": 4, "scheduler_gamma": 0.2,
+    "time_window": 16,
+    "num_features": 6,
+    "zdims": 8,
+    "hidden": 32,
+    "batch_size": 32,
+    "max_epochs": 16,
+    "learning_rate": 2e-3,
+    "beta": 0.002,
+    "scheduler": False,
+    "scheduler_step_size": 4,
+    "scheduler_gamma": 0.2,
 }
 
 

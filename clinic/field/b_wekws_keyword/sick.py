@@ -1,4 +1,5 @@
 """Keyword spotting on filter-bank features: depthwise convolutions, max pooling over time."""
+
 import math
 
 import torch
@@ -15,7 +16,7 @@ def synth(n, gen, templates):
     label = torch.randint(0, KEYWORDS, (n,), generator=gen)
     start = torch.randint(0, FRAMES - 10, (n,), generator=gen)
     for i in range(n):
-        feats[i, start[i]:start[i] + 10] += 0.5 * templates[label[i]]
+        feats[i, start[i] : start[i] + 10] += 0.5 * templates[label[i]]
     return feats, label
 
 
@@ -72,6 +73,9 @@ executor = Executor()
 loader = DataLoader(train_set, batch_size=40, shuffle=True)
 for epoch in range(12):
     loss = executor.train(model, optimizer, loader)
-    print("Epoch {} TRAIN loss {:.4f} CV acc {:.3f}".format(
-        epoch, loss, executor.cv(model, cv_feats, cv_label)))
+    print(
+        "Epoch {} TRAIN loss {:.4f} CV acc {:.3f}".format(
+            epoch, loss, executor.cv(model, cv_feats, cv_label)
+        )
+    )
 print("test accuracy {:.3f}".format(executor.cv(model, cv_feats, cv_label)))

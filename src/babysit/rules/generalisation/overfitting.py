@@ -79,7 +79,8 @@ class Overfitting(Rule):
         rising = {n: rise for n, s in streams.items() if (rise := self._rise(run, n, s)) > 0}
         if rising:
             name = max(rising, key=lambda name: rising[name])
-            yield self._finding(streams[name], rising[name], site(name))
+            where = run.optimizers[0].place if run.optimizers else None
+            yield self._finding(streams[name], rising[name], where or site(name))
 
     def _rise(self, run: Training, name: str, series: Series) -> float:
         """By how much an evaluation got worse, as a share of its gain; 0 when it is sound."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import course, early_ratio, typical_ratio
+from babysit.measures import course, early_ratio, guessing_loss, typical_ratio
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Optimizer, Parameter, Training
 from babysit.text import count, number
@@ -110,7 +110,10 @@ class GradientsNotAveraged(Rule):
             return None
         ends_badly = not np.isfinite(values[-1])
         loss = course(values)
-        if not ends_badly and (loss is None or loss.drop() > self.max_drop):
+        guessing = guessing_loss(run) or np.inf
+        if not ends_badly and (
+            loss is None or loss.end < (1 - self.max_drop) * min(loss.start, guessing)
+        ):
             return None
         leaps = ends_badly or bool(np.nanmax(values) > self.min_leap * abs(values[0]))
         ratio = early if leaps else typical

@@ -48,6 +48,14 @@ class DropoutTooStrong(Rule):
     )  # fmt: skip
     _wiring = chain(Node(op="Addmm", inputs=(None,)), Node(op="Relu"),
                     Node(op=DROPOUT, facts={"p": 0.9}), Node(op="MseLoss"))  # fmt: skip
+    stifling = threshold(
+        default=0.8,
+        unit="share of the values dropped in a row",
+        why="a text classifier that dropped 0.96 learnt nothing; a wide layer at 0.8 learns",
+    )
+    min_fall = threshold(
+        default=0.1, unit="share of the first loss", why="below this the loss has not fallen"
+    )
     examples = (
         sick(wiring=_wiring, loss=[1 - 0.002 * i for i in range(200)],
              eval_loss={"t.py:9": {100: 0.4, 200: 0.25}}),
@@ -65,6 +73,12 @@ class DropoutTooStrong(Rule):
         if dropped <= self.max_dropped or not is_bounded_below(run):
             return
         training = course(run.series("loss").values)
+        if training is not None and dropped > self.stifling and training.drop() < self.min_fall:
+            yield self._finding(
+                run, wiring, f"the loss hardly fell, from {number(training.start)} to "
+                f"{number(training.end)}", left=1 - training.drop(), sure=0.7,
+            )  # fmt: skip
+            return
         held_out = [series for series in evaluations(run).values() if len(series)]
         losses = set(run.places("eval-loss"))
         if not losses or not held_out:
@@ -78,14 +92,20 @@ class DropoutTooStrong(Rule):
             return
         if evaluated < self.min_left / 2 * training.start:
             return  # the net has learnt well in spite of it
-        strongest = strongest_dropout(wiring)
-        yield Finding(
+        yield self._finding(
+            run, wiring, f"the loss is {number(training.end)} with it and {number(evaluated)} "
+            f"without, after {number(training.start)} at the start", left=left, sure=0.85,
+        )  # fmt: skip
+
+    def _finding(
+        self, run: Training, wiring: Wiring, text: str, *, left: float, sure: float
+    ) -> Finding:
+        dropped = 1 - share_kept(wiring)
+        return Finding(
             severity=self.severity,
-            confidence=0.85,
-            message=f"dropout lets {percent(1 - dropped)} of the values through: the loss is "
-            f"{number(training.end)} with it and {number(evaluated)} without, after "
-            f"{number(training.start)} at the start",
-            where=strongest,
+            confidence=sure,
+            message=f"dropout lets {percent(1 - dropped)} of the values through: {text}",
+            where=strongest_dropout(wiring),
             evidence=(
                 Evidence(signal="wiring", value=round(dropped, 3), limit=self.max_dropped),
                 Evidence(signal="loss", value=round(left, 3), limit=self.min_left,

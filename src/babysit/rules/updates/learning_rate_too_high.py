@@ -4,13 +4,8 @@ import numpy as np
 
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.measures import (
-    course,
-    early_ratio,
-    first_loss,
-    is_bounded_below,
-    is_rate_test,
-    rate,
-)
+    course, early_ratio, first_loss, guessing_loss, is_bounded_below, is_rate_test, rate,
+)  # fmt: skip
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Parameter, Training
 from babysit.text import number
@@ -43,23 +38,20 @@ class LearningRateTooHigh(Rule):
     needs = ("loss", "update-rms")
     remedies = ("lower-lr",)
     explains = (
-        "non-finite-loss",
-        "dead-relu",
-        "vanishing-gradients",
-        "loss-not-decreasing",
-        "loss-diverging",
-        "loss-oscillating",
-        "learning-rate-decay-due",
-        "overfitting",
-        "collapsed-outputs",
-        "saturated-activations",
-        "class-imbalance",
+        "non-finite-loss", "dead-relu", "vanishing-gradients", "loss-not-decreasing",
+        "loss-diverging", "loss-oscillating", "learning-rate-decay-due", "overfitting",
+        "collapsed-outputs", "saturated-activations", "class-imbalance",
         "unsafe-operation",
-    )
+    )  # fmt: skip
     max_ratio = threshold(
         default=0.03,
         unit="update / weight",
         why="30 times the usual; 5 of 51 healthy programs lay above, to 0.056, with falling loss",
+    )
+    wild_ratio = threshold(
+        default=0.1,
+        unit="update / weight",
+        why="a tenth of the weights in one step; healthy programs stay below 0.056",
     )
     max_leap = threshold(
         default=4,
@@ -123,6 +115,12 @@ class LearningRateTooHigh(Rule):
             return
         fell = start - loss.end > self.min_drop * start and leap < self.catastrophe
         climbs = not has_large_steps and float((np.diff(loss.levels) > 0).mean()) > 0.8
+        guessing = guessing_loss(run)
+        is_lost = guessing is not None and loss.end > (1 - self.min_drop / 2) * guessing
+        if is_lost and ratio is not None and ratio > self.wild_ratio and run.steps >= 100:
+            text = f"and ended at {number(loss.end)}, where guessing would be"
+            yield self._finding(run, ratio, leap, text, 0.8)
+            return
         if fell or leap < self.min_leap or (climbs and leap < self.catastrophe):
             return  # a steady climb in small steps has another cause than the rate
         lasting = float(np.median(values[len(values) // 2 :])) > self.max_leap * start
@@ -141,19 +139,19 @@ class LearningRateTooHigh(Rule):
         return Finding(
             severity=self.severity,
             confidence=confidence,
-            message=f"the learning rate{at} is too high: the loss rose to {number(leap)} times "
-            f"its first value {text}" + (f"; {size}, about 0.001 is usual" if size else ""),
+            message=f"the learning rate{at} is too high: the loss "
+            + (f"rose to {number(leap)} times its first value " if leap > 1.01 else "leapt about ")
+            + text
+            + (f"; {size}, about 0.001 is usual" if size else ""),
             where=run.optimizers[0].place if run.optimizers else run.source("backward"),
             evidence=(
                 Evidence(signal="update-ratio", value=ratio or "unknown", limit=self.max_ratio),
                 Evidence(signal="loss-leap", value=leap, limit=self.max_leap),
             ),
             remedies=(
-                Remedy(
-                    name="lower-lr",
-                    text=f"Divide the learning rate by 3{lower} until the first 100 steps show "
-                    "no leaps. A good rate lies at 1 to 1/10 of that border.",
-                    change={"name": "scale-learning-rate", "factor": 1 / 3},
-                ),
+                Remedy(name="lower-lr",
+                       text=f"Divide the learning rate by 3{lower} until the first 100 steps show "
+                       "no leaps. A good rate lies at 1 to 1/10 of that border.",
+                       change={"name": "scale-learning-rate", "factor": 1 / 3}),
             ),
-        )
+        )  # fmt: skip

@@ -44,17 +44,19 @@ class LearningRateTooLow(Rule):
         "unnormalised-targets",
     )
     max_ratio = threshold(
-        default=1e-4, unit="update / weight", why="a tenth of the usual 1e-3 (field practice)"
+        default=3e-4, unit="update / weight", why="a third of the usual 1e-3 (field practice)"
     )
     max_travel = threshold(
-        default=0.03,
+        default=0.3,
         unit="share of the weights' size",
-        why="the one of 51 healthy programs that moved least had gone 1.7 times its weights' size",
+        why="an autoencoder at a hundredth of a good rate moved 0.13; the one of 51 healthy "
+        "programs that moved least had gone 1.7 times its weights' size",
     )
     max_drop = threshold(
-        default=0.1,
+        default=0.16,
         unit="share of the first loss",
-        why="every healthy program lost more than 0.17 of its first loss, a rate test aside",
+        why="that autoencoder lost 0.15; every healthy program lost more than 0.17, a rate test "
+        "aside",
     )
     min_steps = threshold(default=50, unit="steps", why="a net may be slow to begin")
     examples = (
@@ -82,6 +84,8 @@ class LearningRateTooLow(Rule):
         if loss is None or ratio is None or run.steps < self.min_steps or ratio <= 0:
             return
         if not is_bounded_below(run) or loss.drop() > self.max_drop or is_warming_up(run):
+            return
+        if run.facts.get("has_loaded_weights"):  # fine-tuning moves little by design
             return
         travel = max(float(np.mean(r)) for r in update_ratios(run).values()) * run.steps
         if ratio > self.max_ratio or travel > self.max_travel:
