@@ -4,7 +4,13 @@ import numpy as np
 
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.measures import (
-    course, early_ratio, first_loss, guessing_loss, is_bounded_below, is_rate_test, rate,
+    course,
+    early_ratio,
+    first_loss,
+    guessing_loss,
+    is_bounded_below,
+    is_rate_test,
+    rate,
 )  # fmt: skip
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Parameter, Training
@@ -73,25 +79,18 @@ class LearningRateTooHigh(Rule):
     )
     examples = (
         sick(
-            parameters=FC,
-            loss=[2.3, 9.0, 30.0, *[2.4, 2.9, 2.5, 2.7] * 20],
-            update_rms={"fc.weight": [0.1] * 9},
-            weight_rms={"fc.weight": [0.5] * 9},
-            learning_rate=[5.0],
+            parameters=FC, loss=[2.3, 9.0, 30.0, *[2.4, 2.9, 2.5, 2.7] * 20], learning_rate=[5.0],
+            update_rms={"fc.weight": [0.1] * 9}, weight_rms={"fc.weight": [0.5] * 9},
         ),
         sick(
-            parameters=FC,
-            loss=[2.3, 9.0, 80.0, 700.0, float("nan")],
-            update_rms={"fc.weight": [0.1] * 4},
-            weight_rms={"fc.weight": [0.5] * 4},
+            parameters=FC, loss=[2.3, 9.0, 80.0, 700.0, float("nan")],
+            update_rms={"fc.weight": [0.1] * 4}, weight_rms={"fc.weight": [0.5] * 4},
         ),
         healthy(
-            parameters=FC,
-            loss=[2.3 * 0.97**step for step in range(100)],
-            update_rms={"fc.weight": [0.05] * 9},
-            weight_rms={"fc.weight": [0.5] * 9},
+            parameters=FC, loss=[2.3 * 0.97**step for step in range(100)],
+            update_rms={"fc.weight": [0.05] * 9}, weight_rms={"fc.weight": [0.5] * 9},
         ),
-    )
+    )  # fmt: skip
 
     def check(self, run: Training) -> Conclusions:
         """Large updates or leaps, together with a loss that did not get better by them."""
