@@ -146,7 +146,11 @@ def rank(
     for finding in ordered:
         for other in ordered:
             explained = finding.rule in explains[other.rule]
-            explained &= other.rule not in symptoms or finding.rule in symptoms
+            explained &= (
+                other.rule not in symptoms
+                or finding.rule in symptoms
+                or finding.severity == "advice"
+            )
             if explained and not leads_to(finding.rule, other.rule, because):
                 because.setdefault(finding.rule, other.rule)
     causes = [f.rule for f in ordered if f.rule not in symptoms and f.severity != "advice"]

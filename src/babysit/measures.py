@@ -86,6 +86,8 @@ def first_loss(training: Training) -> float:
     finite = values[np.isfinite(values)]
     sizes = training.series("batch-size").values
     is_luck = len(sizes) > 0 and np.median(sizes) <= 4 and len(finite) >= 200
+    if not len(finite):
+        return float("nan")
     return float(finite[: len(finite) // 10].mean() if is_luck else finite[0])
 
 

@@ -153,7 +153,7 @@ class TerminalReport:
         total = sum(len(rules) for rules in reasons.values())
         waiting = len(reasons.get(CHECKUP, ()))
         parts = [f"{count(waiting, 'rule')} that need a checkup"] if waiting else []
-        parts.append(f"{total - waiting} that find nothing of theirs in this training")
+        parts.append(f"{total - waiting} that do not apply to this training")
         where = f"; `{self.again} --why` lists them" if self.again else "; `--json` lists them"
         return f"Not examined: {' and '.join(parts)}{where}."
 

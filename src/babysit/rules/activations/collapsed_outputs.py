@@ -92,7 +92,8 @@ class CollapsedOutputs(Rule):
                 severity="error" if worst < limit / 4 else "warning",
                 confidence=0.9 if worst < limit / 4 else 0.7,
                 message=f"the model gives the same output for every input: over a batch its {what} "
-                f"differ by {number(worst)} only, while the targets do vary",
+                + (f"differ by {number(worst)} only" if worst > 0 else "do not differ")
+                + ", while the targets do vary",
                 where=self._where(run, place),
                 first_step=int(series.steps[-late]),
                 evidence=(Evidence(signal="output-spread", value=worst, limit=limit),),

@@ -36,7 +36,7 @@ class RepeatedBatches(Rule):
     remedies = ("iterate-loader", "advance-index")
     explains = (
         "overfitting", "too-few-examples", "early-stopping-missed", "data-not-shuffled",
-        "underfitting", "cannot-overfit-small-batch", "class-imbalance",
+        "underfitting", "cannot-overfit-small-batch", "class-imbalance", "constant-features",
     )  # fmt: skip
     min_share = threshold(
         default=0.9,

@@ -38,6 +38,7 @@ class TrainValidationOverlap(Rule):
     severity = "warning"
     needs = ("trained-share",)
     remedies = ("split-first",)
+    explains = ("training-too-short", "learning-rate-decay-due")
     min_share = threshold(
         default=0.1,
         unit="share of the evaluated examples",

@@ -84,8 +84,8 @@ class Underfitting(Rule):
         yield Finding(
             confidence=0.8,
             message=f"the net classifies only {own:.0%} of its own training examples rightly and "
-            f"improves no more, while their nearest neighbours tell {neighbours:.0%}: "
-            f"{count(weights, 'parameter')} are too few or too simple",
+            f"improves no more, while guessing by the most similar example is right for "
+            f"{neighbours:.0%}: {count(weights, 'parameter')} should do better",
             where=run.source("backward"),
             evidence=(
                 Evidence(signal="train-accuracy", value=own, limit=neighbours - self.min_lead),

@@ -43,6 +43,7 @@ class VanishingGradients(Rule):
         "learning-rate-too-low",
         "collapsed-outputs",
         "update-ratio-imbalanced",
+        "activations-not-zero-centred",
         "underfitting",
     )
     min_layers = threshold(default=3, unit="weight matrices", why="with fewer nothing can decay")

@@ -40,6 +40,7 @@ class UnexpectedInitialLoss(Rule):
 
     since = "0.1"
     severity = "warning"
+    is_symptom = True
     needs = ("loss", "wiring")
     remedies = ("check-scores",)
     explains = (

@@ -29,7 +29,10 @@ class EvalModeDuringTraining(Rule):
     severity = "error"
     needs = ("loss", "wiring")
     remedies = ("call-train",)
-    explains = ("overfitting", "loss-not-decreasing", "batch-norm-stale-statistics")
+    explains = (
+        "overfitting", "loss-not-decreasing", "batch-norm-stale-statistics",
+        "learning-rate-too-low", "collapsed-outputs", "underfitting", "vanishing-gradients",
+    )  # fmt: skip
     min_steps = threshold(
         default=5, unit="steps in a row", why="a probe of a few steps in eval mode may be meant"
     )

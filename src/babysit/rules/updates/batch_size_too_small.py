@@ -34,7 +34,7 @@ class BatchSizeTooSmall(Rule):
     severity = "advice"
     needs = ("loss", "batch-size", "gradient-agreement")
     remedies = ("raise-batch-size",)
-    explains = ("learning-rate-decay-due",)
+    explains = ("learning-rate-decay-due", "unexpected-initial-loss")
     max_size = threshold(default=4, unit="examples", why="from eight on batches average well")
     min_steps = threshold(
         default=500, unit="steps", why="small batches need many steps before they stop gaining"

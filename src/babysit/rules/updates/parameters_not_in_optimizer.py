@@ -73,7 +73,11 @@ class ParametersNotInOptimizer(Rule):
         if any(parameter.optimized and not parameter.is_parameter for parameter in known):
             # Bare tensors are optimised: of a model's parameters it may be meant to leave alone.
             known = [parameter for parameter in known if not parameter.is_parameter]
-        missing = [p for p in known if p.trainable and not p.optimized and self._stays(run, p)]
+        missing = [
+            p
+            for p in known
+            if p.trainable and not p.optimized and p.is_parameter and self._stays(run, p)
+        ]  # a bare tensor beside parameters is data that the loss differentiates by
         if not missing:
             return
         layers = list(dict.fromkeys(p.layer or p.name for p in missing))

@@ -38,7 +38,7 @@ class TrainingTooShort(Rule):
     severity = "advice"
     needs = ("loss",)
     remedies = ("train-longer",)
-    explains = ("underfitting",)
+    explains = ("underfitting", "learning-rate-decay-due")
     min_pace = threshold(
         default=0.3,
         unit="fall of log loss / rise of log steps",

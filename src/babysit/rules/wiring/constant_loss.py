@@ -109,7 +109,7 @@ class ConstantLoss(Rule):
         named = f": `{flat.op.lower()}` has no slope anywhere" if flat else ""
         yield self._finding(
             f"the gradient is exactly zero at {count(int((norms == 0).sum()), 'sampled step')}, "
-            f"though the loss is not{named}",
+            f"though the loss is not zero{named}",
             Evidence(signal="gradient-norm", value=0.0, limit="above 0"),
             flat.place if flat else run.source("backward"),
             "differentiable-loss",
