@@ -37,15 +37,27 @@ def assert_undisturbed(plain: Outcome, watched: Outcome) -> None:
 
 @pytest.fixture
 def in_matrix(request: pytest.FixtureRequest) -> Callable[[Case, Findings], None]:
-    """Compares a program's row with the committed matrix, or rewrites it."""
+    """Holds a program against its row of the committed matrix, or rewrites the row.
+
+    Causes must be the same. Advice and folded symptoms near a limit may differ from machine to
+    machine with what was sampled; they show in the next `--update-gold`.
+    """
+
+    def causes(findings: Findings) -> set[str]:
+        roots = [f for f in findings if f["because_of"] is None and f["severity"] != "advice"]
+        return {finding["rule"] for finding in roots}
 
     def compare(case: Case, findings: Findings) -> None:
-        found = matrix.row(case, findings)
         if request.config.getoption("--update-gold"):
             with matrix.FILE.with_suffix(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of a test run share the file
-                matrix.write({**matrix.read(), case.name: found})
-        assert found == matrix.read().get(case.name), "see --update-gold"
+                matrix.write({**matrix.read(), case.name: matrix.row(case, findings)})
+        recorded = matrix.findings_in(matrix.read()[case.name], case)
+        if case in FIELD:  # never worse than recorded
+            then, now = score(case, recorded), score(case, findings)
+            assert (now.is_named, now.is_first) >= (then.is_named, then.is_first), findings
+        else:
+            assert causes(findings) == causes(recorded), "see --update-gold"
 
     return compare
 
@@ -93,7 +105,7 @@ def test_a_mended_bug_from_the_field_gets_no_error_and_no_warning(
 
 
 @pytest.mark.parametrize("case", FIELD, ids=by_name)
-def test_a_bug_from_the_field_is_judged_as_the_matrix_says(
+def test_a_bug_from_the_field_is_judged_no_worse_than_the_matrix_says(
     case: Case, tmp_path: Path, in_matrix: Callable[[Case, Findings], None]
 ) -> None:
     _, report = run_watched(case.program, tmp_path)

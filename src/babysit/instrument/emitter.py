@@ -19,24 +19,19 @@ class Emitter:
         self._waiting: list[dict[str, Any]] = []
 
     def emit(self, event: dict[str, Any]) -> None:
-        values = event.get("values", {})
-        if not self._waiting and not any(isinstance(v, Tensor) for v in values.values()):
+        slots = slots_of(event.get("values", {}))
+        if not self._waiting and not slots:
             self._pass_on(event)
             return
         self._waiting.append(event)
-        on_device = any(isinstance(v, Tensor) and v.device.type != "cpu" for v in values.values())
+        on_device = any(values[name].device.type != "cpu" for values, name in slots)
         if not on_device or len(self._waiting) >= MAX_WAITING:
             self.flush()
 
     def flush(self) -> None:
         """Fetch what waits, one transfer in all, and pass it on."""
         waiting, self._waiting = self._waiting, []
-        slots = [
-            (event["values"], name)
-            for event in waiting
-            for name, value in event.get("values", {}).items()
-            if isinstance(value, Tensor)
-        ]
+        slots = [slot for event in waiting for slot in slots_of(event.get("values", {}))]
         if slots:
             device = slots[0][0][slots[0][1]].device
             tensors = [values[name].to(device, torch.float32) for values, name in slots]
@@ -54,3 +49,14 @@ class Emitter:
     def _pass_on(self, event: dict[str, Any]) -> None:
         if self._sink is not None:
             self._sink(event)
+
+
+def slots_of(values: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """Where tensors stand among values by signal, or by signal and place."""
+    found = []
+    for name, value in values.items():
+        if isinstance(value, Tensor):
+            found.append((values, name))
+        elif isinstance(value, dict):
+            found += [(value, place) for place, one in value.items() if isinstance(one, Tensor)]
+    return found

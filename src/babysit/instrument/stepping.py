@@ -221,11 +221,7 @@ class Stepping:
         """What probes noted since the last step."""
         notes, facts = self.take_notes()
         if notes:
-            values = {
-                signal: {place: self._emitter.number(value) for place, value in places.items()}
-                for signal, places in notes.items()
-            }
-            self._describer.emit("sample", state, values=values)
+            self._describer.emit("sample", state, values=notes)
         if facts:
             self._describer.facts(state, **facts)
 
