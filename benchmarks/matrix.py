@@ -39,7 +39,7 @@ def findings_in(text: str, case: Case) -> list[dict[str, Any]]:
                 "line": int(line) if line else None,
                 "file": case.program.name,
             },
-            "because_of": because,
+            "because_of": because or None,
         }
         for severity, rule, layer, line, because in CELL.findall(text)
     ]

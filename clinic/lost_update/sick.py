@@ -2,6 +2,7 @@
 
 import torch
 
+torch.manual_seed(33)
 generator = torch.Generator().manual_seed(33)
 VIEWERS, FILMS, TASTES = 200, 150, 3
 

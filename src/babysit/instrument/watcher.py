@@ -305,6 +305,8 @@ class Watcher:
         is_bad = isinstance(pending.loss, float) and not math.isfinite(pending.loss)
         num_read = sum(other.wiring is not None for other in thread.pending)
         is_sampled = self.lens.is_armed and num_read < MAX_XRAYS_PER_STEP
+        if self.lens.is_armed and not is_sampled:
+            self.lens.disarm()  # a step of many backwards, or one that never comes
         if tensors and (is_sampled or (is_bad and not self._seen_bad)):
             calls, self.losses.evaluations.calls = self.losses.evaluations.calls[-8:], []
             step = thread.last.step if thread.last else 0
@@ -354,15 +356,18 @@ class Watcher:
             self.thread.depth += 1
             if self.thread.depth == 1:
                 has_closure = any(callable(value) for value in (*args[1:], *kwargs.values()))
-                self._calls.timed(self.bench.on_step, optimizer, self.lens.is_armed)
+                self._calls.timed(self.bench.on_step, optimizer, self._is_step_sampled())
                 self._calls.timed(self.stepping.begin, optimizer, self.thread, has_closure)
+
+    def _is_step_sampled(self) -> bool:
+        return self.lens.is_armed or any(p.wiring is not None for p in self.thread.pending)
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self.is_live() or self.thread.depth == 0:
             return
         self.thread.depth -= 1
         if self.thread.depth == 0:
-            self._calls.timed(self.bench.after_step, optimizer, self.lens.is_armed)
+            self._calls.timed(self.bench.after_step, optimizer, self._is_step_sampled())
             finished = self._calls.timed(self.stepping.finish, optimizer, self.thread)
             if finished is not None:
                 self._next_step(finished)

@@ -20,7 +20,8 @@ MAX_FOLLOWED: Final = 256
 class Source:
     """One data set that batches of a training came from."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, made: dict[str, Any] | None) -> None:
+        self.made = made
         self.iterator = 0
         self.trained = self.repeated = 0
         self.last: tuple[Any, ...] = ()
@@ -80,6 +81,15 @@ class Loaders(Probe):
         self._sources: dict[int, Source] = {}
         self._loaded: list[Source] = []
         self._number = 0
+        self._made: dict[int, dict[str, Any] | None] = {}
+
+    def attach(self) -> None:
+        self.watch(torch.utils.data.DataLoader, "__init__", self._loader_made)
+
+    def _loader_made(self, args: Any, kwargs: Any, result: Any) -> None:
+        """Where a data set's first loader was made."""
+        if len(self._made) < MAX_FOLLOWED:
+            self._made.setdefault(id(args[0].dataset), sources.caller())
 
     def on_batch(self, loader: Any, batch: Any) -> None:
         if not torch.is_grad_enabled() or self._is_in_eval():
@@ -89,7 +99,7 @@ class Loaders(Probe):
             return
         key = id(loader._dataset)
         if key not in self._sources:
-            self._sources[key] = Source(loader)
+            self._sources[key] = Source(loader, self._made.get(key))
         source = self._sources[key]
         source.load(loader, tensors)
         if source.place is None and source.trained >= MIN_TRAINED:
@@ -126,7 +136,8 @@ class Loaders(Probe):
             name = f"{source.facts['dataset']}#{index + 1}"
             self.note("repeated-share", source.repeated / (source.trained - 1), name)
             counted = {"trained": source.trained, "epochs": source.epochs,
-                       "same_order": source.same_order, "place": source.place}  # fmt: skip
+                       "same_order": source.same_order, "place": source.place,
+                       "made": source.made}  # fmt: skip
             self.fact("loaders", {name: {**source.facts, **counted}})
 
 

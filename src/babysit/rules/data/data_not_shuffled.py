@@ -119,13 +119,16 @@ class DataNotShuffled(Rule):
         for loader in run.facts.get("loaders", {}).values():
             is_fixed = loader["order"] == "SequentialSampler" and loader["num_batches"] > 1
             same, epochs = loader["same_order"], loader["epochs"]
+            made = loader.get("made") or loader["place"]
             if is_fixed and same >= self.min_epochs - 1 and same >= 0.9 * (epochs - 1):
                 yield Finding(
                     severity="advice",
                     confidence=0.7,
                     message=f"the loader gives its {count(loader['num_examples'], 'example')} in "
                     f"the same order in all {count(epochs, 'epoch')}",
-                    where=Place(**loader["place"]) if loader["place"] else None,
+                    where=Place(**made)
+                    if (made := loader.get("made") or loader["place"])
+                    else None,
                     evidence=(
                         Evidence(signal="label-purity", value=median(run.series("label-purity"))),
                     ),
@@ -134,6 +137,7 @@ class DataNotShuffled(Rule):
 
 
 def feeding_line(run: Training) -> Place | None:
-    """Where the training's loader is read; else the backward pass."""
-    places = [loader["place"] for loader in run.facts.get("loaders", {}).values()]
+    """Where the training's loader is made; else the backward pass."""
+    loaders = run.facts.get("loaders", {}).values()
+    places = [loader.get("made") or loader["place"] for loader in loaders]
     return Place(**places[0]) if places and places[0] else run.source("backward")

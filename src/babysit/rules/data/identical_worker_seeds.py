@@ -75,7 +75,7 @@ class IdenticalWorkerSeeds(Rule):
                 confidence=0.9,
                 message=f"the loader's {count(loader['num_workers'], 'worker')} draw the same "
                 f"random numbers: {cause}",
-                where=Place(**loader["place"]) if loader["place"] else None,
+                where=Place(**made) if (made := loader.get("made") or loader["place"]) else None,
                 evidence=(
                     Evidence(signal="loader-workers", value=float(loader["num_workers"]), limit=1),
                 ),
