@@ -11,7 +11,7 @@ from benchmarks.cases import ROOT, Case
 
 FILE: Final = ROOT / "tests" / "gold" / "matrix.txt"
 SEVERITIES: Final = {"E": "error", "W": "warning", "A": "advice"}
-CELL: Final = re.compile(r"([EWA]) (\S+) at (\S*):(\d*)(?: < (\S+))?")
+CELL: Final = re.compile(r"([EWA]) (\S+) at (\S*):(\d*)(?: < ([\w-]+))?")
 
 
 def row(case: Case, findings: Sequence[Mapping[str, Any]]) -> str:

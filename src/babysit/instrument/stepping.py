@@ -215,7 +215,8 @@ class Stepping:
             state.schedule.sampled(step, self._pacer)
         self.emit_notes(state)
         state.step += 1
-        thread.pending, thread.idle_losses, thread.last = [], [], state
+        thread.pending, thread.idle_losses, thread.idle_readings = [], [], []
+        thread.last = state
 
     def emit_notes(self, state: TrainingState) -> None:
         """What probes noted since the last step."""
@@ -256,7 +257,8 @@ class Stepping:
         if not losses or self._trainings.owning(thread.leaves) is not None:
             return
         state = self._new_training(thread.leaves, thread.pending)
-        readings = [pending for pending in thread.pending if pending.wiring]
+        seen = (*thread.idle_readings, *thread.pending)
+        readings = [pending for pending in seen if pending.wiring]
         state.include(thread.leaves)
         self._describer.adopt(state, readings)
         self._describer.facts(state, backwards_without_step=len(losses))

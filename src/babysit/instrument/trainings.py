@@ -176,6 +176,7 @@ class Thread(threading.local):
         self._leaves: list[weakref.ref[Tensor]] = []
         self.is_grad_training = False
         self.idle_losses: list[float] = []
+        self.idle_readings: list[Pending] = []
         self.dataset: int | None = None
         self.batch_rows = 0
 

@@ -318,7 +318,9 @@ class Watcher:
         thread.pending.append(pending)
         if len(thread.pending) > MAX_PENDING and thread.depth == 0:
             thread.idle_losses += [self.emitter.number(p.loss) for p in thread.pending[:-1]]
+            thread.idle_readings += [p for p in thread.pending[:-1] if p.wiring is not None]
             del thread.pending[:-1], thread.idle_losses[: -16 * MAX_PENDING]
+            del thread.idle_readings[2 * MAX_XRAYS_PER_STEP :]
 
     def _loss_value(self, tensors: list[Tensor]) -> Tensor | float:
         scaled, self._scaled = self._scaled, None

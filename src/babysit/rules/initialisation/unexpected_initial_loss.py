@@ -63,6 +63,11 @@ class UnexpectedInitialLoss(Rule):
         unit="share of the training",
         why="a wrong head is unlearnt within steps; the sick clinic stays above it to the end",
     )
+    max_wait = threshold(
+        default=0.5,
+        unit="share of the training",
+        why="by reasoning: who overcomes a bad start in the first half has lost time, no quality",
+    )
     examples = (
         sick(wiring=CLASSES, loss=[23.0 - 0.1 * step for step in range(100)]),
         healthy(wiring=CLASSES, loss=[2.35 / (1 + 0.1 * step) for step in range(100)]),
@@ -86,6 +91,7 @@ class UnexpectedInitialLoss(Rule):
             return
         left = f"for {percent(wait)} of the training" if wait < 1 else "to the end"
         yield Finding(
+            severity=self.severity if wait > self.max_wait else "advice",
             confidence=0.8,
             message=f"the first loss is {number(loss.first)}, and {guess} costs "
             f"{number(expected)}: the model starts out sure of wrong answers, and its loss stays "
