@@ -224,13 +224,16 @@ def test_a_graph_shared_by_all_steps_is_no_leak() -> None:
 # -- half precision, debug switches --------------------------------------------------------
 
 
-@pytest.mark.parametrize(("lr", "is_lost"), [(1e-4, True), (0.5, False)])
-def test_updates_below_the_resolution_of_bfloat16_are_counted(lr: float, is_lost: bool) -> None:
+@pytest.mark.parametrize(("lr", "steps", "is_lost"), [(1e-4, 400, True), (0.5, 40, False)])
+def test_updates_below_the_resolution_of_bfloat16_are_counted(
+    lr: float, steps: int, is_lost: bool
+) -> None:
     def loss_of(model: nn.Module, step: int) -> Tensor:
         return F.mse_loss(model(DATA.bfloat16()).float(), TARGET)
 
-    training, found = train(loss_of, steps=60, model=net().bfloat16(), lr=lr)
-    assert (training.series("lost-share").last > 0.5) == is_lost
+    training, found = train(loss_of, steps=steps, model=net().bfloat16(), lr=lr)
+    shares = sorted(training.series("lost-share").values)
+    assert (shares[len(shares) // 2] > 0.5) == is_lost
     assert ("lost-update" in found) == is_lost
 
 
