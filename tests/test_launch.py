@@ -270,7 +270,8 @@ def test_workers_of_a_data_loader_know_the_dataset_of_main(method: str, lab: Lab
         """,
     )
     result = lab.launch("a.py")
-    assert (result.stdout, result.stderr, result.returncode) == ("[0, 1, 4, 9]\n", "", 0)
+    assert (result.stdout, result.returncode) == ("[0, 1, 4, 9]\n", 0)
+    assert "Traceback" not in result.stderr  # a busy machine may have Python warn of semaphores
     assert lab.ending() == "finished 0 None NoneType"
 
 
