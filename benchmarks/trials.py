@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 
 from babysit import session, target
 from babysit.session import Verdict
@@ -80,15 +80,21 @@ def watch(case: Case, read: Callable[[Verdict], Any], seed_offset: int, sender: 
 
 
 def reseeded(source: str, offset: int) -> str:
-    """A program with all its seeds moved; line numbers may change."""
+    """A program with all its seeds moved; every line stays where it is."""
     if not offset:
         return source
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        for constant in seeds_of(node):
-            if isinstance(constant, ast.Constant) and type(constant.value) is int:
-                constant.value += offset
-    return ast.unparse(tree)
+    lines = source.splitlines(keepends=True)
+    found = [seed for node in ast.walk(ast.parse(source)) for seed in seeds_of(node)]
+    numbers = {(n.lineno, n.col_offset): n for n in found if is_whole_number(n)}
+    for (number, column), seed in sorted(numbers.items(), reverse=True):
+        line = lines[number - 1].encode()  # columns count bytes
+        moved = str(seed.value + offset).encode()
+        lines[number - 1] = (line[:column] + moved + line[seed.end_col_offset :]).decode()
+    return "".join(lines)
+
+
+def is_whole_number(node: ast.expr) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and type(node.value) is int
 
 
 def seeds_of(node: ast.AST) -> list[ast.expr]:
