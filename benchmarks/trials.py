@@ -6,6 +6,7 @@ import ast
 import contextlib
 import multiprocessing
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -48,33 +49,34 @@ def run_one(case: Case, read: Callable[[Verdict], Read], seed_offset: int) -> Re
     """Run one program in a fork of this process."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=watch, args=(case, read, seed_offset, sender))
+    result = None
+    folder = tempfile.mkdtemp()  # a TemporaryDirectory would be removed at the fork's exit as well
+    program = Path(folder) / case.program.name
+    program.write_text(reseeded(case.program.read_text(), seed_offset))
+    process = context.Process(target=watch, args=(program, read, sender))
     process.start()
     sender.close()
-    result = None
     with contextlib.suppress(EOFError):
         if receiver.poll(LONGEST_SECONDS):
             result = receiver.recv()
     process.kill()
     process.join()
+    shutil.rmtree(folder)
     return result
 
 
-def watch(case: Case, read: Callable[[Verdict], Any], seed_offset: int, sender: Any) -> None:
+def watch(program: Path, read: Callable[[Verdict], Any], sender: Any) -> None:
     """In the fork: run the program quietly and send what was read."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        program = Path(folder) / case.program.name
-        program.write_text(reseeded(case.program.read_text(), seed_offset))
-        for stream in (1, 2):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    os.chdir(program.parent)
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
-        def keep(verdict: Verdict, _: Any) -> None:
-            sender.send(read(verdict))
+    def keep(verdict: Verdict, _: Any) -> None:
+        sender.send(read(verdict))
 
-        session.run_script(
-            target.resolve(str(program)), Settings(folder=None, quiet=True), on_verdict=keep
-        )
+    session.run_script(
+        target.resolve(str(program)), Settings(folder=None, quiet=True), on_verdict=keep
+    )
     sys.stdout.flush()
     os._exit(0)
 

@@ -207,6 +207,23 @@ def early_ratio(training: Training) -> float | None:
     return max(both, default=None)
 
 
+def displacement(training: Training) -> float | None:
+    """How far an early step moves the weights: median over weights of update / usual size.
+
+    The usual size is the weight's own or, where it begins smaller, that of PyTorch's default
+    initialisation, ``1 / sqrt(3 * fan_in)``: weights that begin near zero may leap to it at once.
+    """
+    moves = []
+    for name, weight in weights(training).items():
+        updates = training.series("update-rms", name).values[:8]
+        sizes = training.series("weight-rms", name).values[:8]
+        updates, sizes = updates[np.isfinite(updates)], sizes[np.isfinite(sizes)]
+        if len(updates) and len(sizes):
+            usual = (3 * np.prod(weight.shape[1:])) ** -0.5
+            moves.append(float(np.median(updates) / max(sizes[0], usual)))
+    return float(np.median(moves)) if moves else None
+
+
 def median(series: Series) -> float:
     """The median of a series; NaN when it is empty."""
     return float(np.median(series.values)) if len(series) else float("nan")

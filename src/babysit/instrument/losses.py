@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from babysit.instrument import sources
+from babysit.instrument.label_counts import LabelCounts
 from babysit.wiring import LossCall
 
 FUNCTIONS: Final = (
@@ -130,6 +131,7 @@ class Evaluations:
         self._with_loss: set[tuple[int, tuple[int, ...]]] = set()
         self.calls: list[LossCall] = []
         self.on_training_data: set[str] = set()
+        self.labels = LabelCounts()
 
     def see(
         self, call: Call, *, is_sampled: bool, in_eval_mode: bool, repeats_training_data: bool
@@ -165,6 +167,7 @@ class Evaluations:
     def _add(self, site: tuple[tuple[str, int], ...], call: Call, repeats: bool) -> None:
         loss, accuracy = self._means.setdefault(site, (Mean(), Mean()))
         loss.add(call.value, call.size)
+        self.labels.add(stream_name(site), call.target)
         share = call.accuracy()
         if share is not None:
             accuracy.add(share, call.size)
@@ -181,6 +184,7 @@ class Evaluations:
         self._means.setdefault(site, (Mean(), Mean()))[1].add(
             result.float().mean(), result.shape[0]
         )
+        self.labels.add(stream_name(site), target)
         if repeats_training_data:
             self.on_training_data.add(stream_name(site))
 

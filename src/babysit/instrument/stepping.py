@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from babysit.instrument.describing import Describer
 from babysit.instrument.emitter import Emitter
+from babysit.instrument.losses import Evaluations
 from babysit.instrument.names import Names, has_parameters
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.parameters import SPREAD_SAMPLES, UpdateSampler, total_norm
@@ -246,10 +247,14 @@ class Stepping:
         return state is None or state.num_samples < LINED_SAMPLES
 
     def emit_evaluation(
-        self, state: TrainingState, values: dict[str, Any], on_training_data: set[str]
+        self, state: TrainingState, values: dict[str, Any], seen: Evaluations
     ) -> None:
         self._describer.emit("sample", state, values=values)
-        self._describer.facts(state, evaluated_on_training_data=sorted(on_training_data))
+        self._describer.facts(
+            state,
+            evaluated_on_training_data=sorted(seen.on_training_data),
+            evaluated_labels=seen.labels.take(),
+        )
 
     def report_idle(self, thread: Thread) -> None:
         """Backwards that no step ever used: a training whose weights nobody updates."""

@@ -349,7 +349,7 @@ class Watcher:
         self.losses.evaluations.begin_training(in_eval_mode=self.stepping.is_model_in_eval(state))
         values = self.losses.evaluations.take()
         if values and state is not None:
-            self.stepping.emit_evaluation(state, values, self.losses.evaluations.on_training_data)
+            self.stepping.emit_evaluation(state, values, self.losses.evaluations)
 
     # -- steps ---------------------------------------------------------------------------
 

@@ -32,7 +32,6 @@ class Keeping(Probe):
         self._files: set[str | None] = set()
 
     def attach(self) -> None:
-        self._files.add(getattr(sys.modules.get("__main__"), "__file__", None))
         self.watch(torch, "save", self._kept)
         for name in ("state_dict", "load_state_dict"):
             self.watch(nn.Module, name, self._kept)
@@ -46,7 +45,8 @@ class Keeping(Probe):
         if not self._has_looked:  # the first one: where the training loop stands
             self._has_looked = True
             place = sources.caller()
-            self._files.add(place["file"] if place else None)
+            main = getattr(sys.modules.get("__main__"), "__file__", None)
+            self._files |= {main, place["file"] if place else None}
 
     def on_call(
         self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool

@@ -82,6 +82,7 @@ class Loaders(Probe):
         self._loaded: list[Source] = []
         self._number = 0
         self._made: dict[int, dict[str, Any] | None] = {}
+        self._evaluates: dict[str, Any] | None = None
 
     def attach(self) -> None:
         self.watch(torch.utils.data.DataLoader, "__init__", self._loader_made)
@@ -93,6 +94,10 @@ class Loaders(Probe):
 
     def on_batch(self, loader: Any, batch: Any) -> None:
         if not torch.is_grad_enabled() or self._is_in_eval():
+            made = self._made.get(id(loader._dataset))
+            if made is not None and self._evaluates is None:
+                self._evaluates = made
+                self.fact("evaluation_loader_place", made)
             return
         tensors = rows.tensors_of(batch)
         if not tensors:

@@ -116,7 +116,10 @@ def from_difference(xray: Xray, criterion: Criterion) -> tuple[Tensor, Tensor] |
     inputs = wiring.nodes[subtraction].inputs
     prediction = prediction.reshape(difference.shape)
     sign = -1.0 if inputs[0] is not None else 1.0
-    return prediction, prediction + sign * difference
+    target = prediction + sign * difference
+    whole = target.round()  # 0.99999994 was a 1 before its difference was rounded
+    slack = 4 * torch.finfo(difference.dtype).eps * (prediction.abs() + difference.abs())
+    return prediction, torch.where((target - whole).abs() <= slack, whole, target)
 
 
 def result_of(xray: Xray, index: int) -> Tensor | None:

@@ -6,24 +6,27 @@ from babysit.findings import Evidence, Finding, Remedy, Unexamined
 from babysit.measures import evaluations, line_of, median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
-from babysit.text import number
+from babysit.text import listing, number, percent
 
 
 class TrainValidationMismatch(Rule):
-    """The model is evaluated on inputs of another scale or offset than it was trained on.
+    """The model is evaluated on inputs of another scale, or other classes, than it was trained on.
 
     Why it matters:
-        A net knows only the range it was trained on: normalised in one place and raw in the
-        other, it is measured on data it has never met, and the validation says nothing.
+        A net knows only what it was trained on: normalised in one place and raw in the other, or
+        split by position from data sorted by class, it is measured on what it has never met, and
+        the validation says nothing.
 
     How it decides:
         Mean and standard deviation of what the model is fed with, in training and in each
         evaluation: spreads that differ by a factor, or means that lie several spreads apart, far
-        beyond what batches differ by; in every evaluation, not only in one.
+        beyond what batches differ by. And the labels: most of those evaluated are of classes of
+        which no sampled training batch had any. In every evaluation, not only in one.
 
     What to do:
         Put preprocessing into one function or into the data set, and use it on both sides, with
-        the training set's mean and standard deviation.
+        the training set's mean and standard deviation. Shuffle before splitting, or split each
+        class by itself.
 
     When it is wrong:
         Augmentation, dropout, mixup and drifting series change these numbers far less. Where one
@@ -32,12 +35,23 @@ class TrainValidationMismatch(Rule):
 
     since = "0.1"
     severity = "warning"
-    needs = ("fed-std", "evaluated-std")
-    remedies = ("preprocess-alike",)
+    needs = ("loss",)
+    remedies = ("preprocess-alike", "shuffle-before-splitting")
     explains = (
         "overfitting", "early-stopping-missed", "too-few-examples",
         "train-mode-during-evaluation", "batch-norm-stale-statistics",
+        "data-not-shuffled",
     )  # fmt: skip
+    max_foreign = threshold(
+        default=0.5,
+        unit="share of an evaluation's labels whose class the training never had",
+        why="0 in all healthy programs; data sorted by class and split by position give 1",
+    )
+    min_labels = threshold(
+        default=20,
+        unit="labels for each class that was met",
+        why="a choice: a class of usual size is then missed by chance once in a million",
+    )
     max_ratio = threshold(
         default=2.5,
         unit="ratio of the standard deviations",
@@ -60,12 +74,25 @@ class TrainValidationMismatch(Rule):
         healthy(fed_mean={"Net": [0.0, 0.1, -0.1] * 4}, fed_std={"Net": [1.0, 0.9, 1.1] * 4},
                 evaluated_mean={"t.py:9#1": [0.2] * 3}, evaluated_std={"t.py:9#1": [1.3] * 3},
                 eval_loss={"a": [1.0] * 3}),
+        sick(loss=[1.0], eval_loss={"a": [1.0]}, labels_seen={"NllLoss": [320.0]},
+             label_share={"0": [0.5], "1": [0.5], "2": [0.0]},
+             facts={"evaluated_labels": {"a": {"2": 1.0}}}),
+        healthy(loss=[1.0], eval_loss={"a": [1.0]}, labels_seen={"NllLoss": [320.0]},
+                label_share={"0": [0.4], "1": [0.5], "2": [0.1]},
+                facts={"evaluated_labels": {"a": {"2": 1.0}}}),
     )  # fmt: skip
 
     def check(self, run: Training) -> Conclusions:
-        """Compare, when one model is fed with one kind of data."""
+        """Labels first; inputs when one model is fed with one kind of data."""
         is_special = run.facts.get("is_adversarial") or run.facts.get("has_teacher")
-        if is_special or len(run.places("fed-std")) != 1 or not evaluations(run):
+        if is_special or not evaluations(run):
+            yield Unexamined(reason="no evaluation of one model fed with one kind of data was seen")
+            return
+        foreign = self._foreign_labels(run)
+        if foreign is not None:
+            yield foreign
+            return
+        if len(run.places("fed-std")) != 1 or not run.has("evaluated-std"):
             yield Unexamined(reason="no evaluation of one model fed with one kind of data was seen")
             return
         (model,) = run.places("fed-std")
@@ -100,6 +127,35 @@ class TrainValidationMismatch(Rule):
                     name="preprocess-alike",
                     text="Normalise both sides with the training set's mean and standard "
                     "deviation.",
+                ),
+            ),
+        )
+
+    def _foreign_labels(self, run: Training) -> Finding | None:
+        """The evaluations' labels against those of the training."""
+        shares = {label: series.last for label, series in run.places("label-share").items()}
+        known = {label for label, share in shares.items() if share > 0}
+        seen = max((series.last for series in run.places("labels-seen").values()), default=0)
+        held_out = run.facts.get("evaluated_labels", {})
+        streams = [labels for name, labels in held_out.items() if name in evaluations(run)]
+        if not streams or not known or seen < self.min_labels * len(known):
+            return None
+        foreign = [sum(s for label, s in one.items() if label not in known) for one in streams]
+        if min(foreign) <= self.max_foreign:
+            return None
+        classes = sorted({c for one in streams for c in one} - known, key=int)
+        return Finding(
+            confidence=0.95,
+            message=f"{percent(min(foreign))} of the evaluated examples are of classes that the "
+            f"training has never seen ({listing(classes)}): the data look sorted by class and "
+            "split by position",
+            where=run.source("evaluation_loader") or line_of(next(iter(held_out))),
+            evidence=(Evidence(signal="label-share", value=min(foreign), limit=self.max_foreign),),
+            remedies=(
+                Remedy(
+                    name="shuffle-before-splitting",
+                    text="Shuffle before splitting, or split each class by itself "
+                    "(train_test_split(…, stratify=labels)).",
                 ),
             ),
         )

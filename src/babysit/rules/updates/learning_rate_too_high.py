@@ -5,6 +5,7 @@ import numpy as np
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.measures import (
     course,
+    displacement,
     early_ratio,
     first_loss,
     guessing_loss,
@@ -28,7 +29,9 @@ class LearningRateTooHigh(Rule):
 
     How it decides:
         Two things together: updates far above the usual thousandth of the weights, or a loss
-        that shot up; and a loss that ends no lower than it began, or not finite.
+        that shot up; and a loss that ends no lower than it began, or not finite. Where single
+        steps at the beginning are as large as the weights themselves, so that nothing is left of
+        their initialisation, it is enough that the loss has kept a good part of its first value.
 
     What to do:
         Divide the rate by 3 until the first 100 steps are free of leaps; a good rate lies at 1
@@ -47,7 +50,7 @@ class LearningRateTooHigh(Rule):
         "non-finite-loss", "dead-relu", "vanishing-gradients", "loss-not-decreasing",
         "loss-diverging", "loss-oscillating", "learning-rate-decay-due", "overfitting",
         "collapsed-outputs", "saturated-activations", "class-imbalance",
-        "unsafe-operation",
+        "unsafe-operation", "training-too-short", "underfitting",
     )  # fmt: skip
     max_ratio = threshold(
         default=0.03,
@@ -77,6 +80,16 @@ class LearningRateTooHigh(Rule):
     min_drop = threshold(
         default=0.1, unit="share of the first loss", why="below this the loss counts as not fallen"
     )
+    max_displacement = threshold(
+        default=0.25,
+        unit="early update / usual size of the weight",
+        why="a quarter of the weights in each of the first steps",
+    )
+    max_left = threshold(
+        default=0.25,
+        unit="share of the first loss",
+        why="where such steps leave less, they did no harm",
+    )
     examples = (
         sick(
             parameters=FC, loss=[2.3, 9.0, 30.0, *[2.4, 2.9, 2.5, 2.7] * 20], learning_rate=[5.0],
@@ -100,8 +113,10 @@ class LearningRateTooHigh(Rule):
             return
         ratio = early_ratio(run)
         start = abs(first_loss(run))
-        leap = float(np.abs(finite).max()) / max(start, 1e-12)
         has_large_steps = ratio is not None and ratio > self.max_ratio
+        if not has_large_steps:  # small steps have not moved the loss yet: it varies by itself
+            start = max(start, float(np.abs(finite[:10]).max()))
+        leap = float(np.abs(finite).max()) / max(start, 1e-12)
         if len(finite) < len(values):
             first_bad = int(np.argmin(np.isfinite(values)))
             before = np.abs(values[:first_bad])
@@ -119,6 +134,12 @@ class LearningRateTooHigh(Rule):
         if is_lost and ratio is not None and ratio > self.wild_ratio and run.steps >= 100:
             text = f"and ended at {number(loss.end)}, where guessing would be"
             yield self._finding(run, ratio, leap, text, 0.8)
+            return
+        moved = displacement(run)
+        is_tossed = moved is not None and moved > self.max_displacement and has_large_steps
+        if is_tossed and run.steps >= 100 and loss.end > self.max_left * start:
+            text = f"and ended at {number(loss.end)}, having begun at {number(start)}"
+            yield self._finding(run, moved, leap, text, 0.75)
             return
         if fell or leap < self.min_leap or (climbs and leap < self.catastrophe):
             return  # a steady climb in small steps has another cause than the rate
