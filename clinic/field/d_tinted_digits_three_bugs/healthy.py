@@ -72,7 +72,7 @@ def accuracy(x, y):
         return (model(to_input(x)).argmax(1) == y).float().mean().item()
 
 
-for epoch in range(10):
+for epoch in range(8):
     model.train()
     losses = []
     for rows in torch.randperm(len(x_train)).split(batch_size):
