@@ -20,7 +20,7 @@ y_test = torch.tensor(y[test], dtype=torch.float32)
 
 model = nn.Sequential(nn.Linear(1, 1))
 criterion = nn.MSELoss()
-optimizer = torch.optim.RMSprop(model.parameters(), lr=0.03)
+optimizer = torch.optim.RMSprop(model.parameters(), lr=0.05)
 
 batch_size = 32
 for epoch in range(200):
