@@ -91,7 +91,7 @@ def validate(model):
 
 model = CharModel()
 optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.1)
-batch_size, epochs = 32, 25
+batch_size, epochs = 32, 20
 for epoch in range(1, epochs + 1):
     losses = []
     for rows in torch.randperm(len(train)).split(batch_size):
