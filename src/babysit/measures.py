@@ -80,6 +80,15 @@ def course(values: Floats, *, first: float | None = None) -> Course | None:
     )
 
 
+def pace(values: Floats) -> float:
+    """How fast a curve falls in its second half: the slope of its logarithm over log steps."""
+    if len(values) < 4 or not np.isfinite(values).all() or (values <= 0).any():
+        return 0.0
+    positions = np.arange(1, len(values) + 1)
+    half = len(values) // 2
+    return -float(np.polyfit(np.log(positions[half:]), np.log(values[half:]), 1)[0])
+
+
 def first_loss(training: Training) -> float:
     """The loss at the very beginning; of many steps where a batch is too small for one to tell."""
     values = training.series("loss").values
@@ -137,6 +146,17 @@ def sole_loss(training: Training) -> Node | None:
         last = wiring.nodes[-1] if wiring.nodes else None
         if last is not None and last.facts.get("reduction") == 1:
             return last
+    return None
+
+
+def guessing_alone(training: Training) -> float | None:
+    """:func:`guessing_loss` where the loss is nothing but that, as a mean or a sum."""
+    node = sole_loss(training)
+    if node is not None and node.op.startswith("BinaryCrossEntropy"):
+        return float(np.log(2))
+    for wiring in training.wirings[:1]:
+        is_summed = wiring.summed_loss()[0] == len(wiring.nodes) - 1
+        return guessing_loss(training) if node is not None or is_summed else None
     return None
 
 

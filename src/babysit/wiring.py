@@ -263,6 +263,13 @@ def share_kept(wiring: Wiring) -> float:
     return (kept[-1] if kept else None) or 1.0
 
 
+def strongest_dropout(wiring: Wiring) -> Place | None:
+    """The place of the dropout with the highest rate."""
+    found = [node for node in wiring.nodes if node.op == DROPOUT]
+    strongest = max(found, key=lambda node: node.facts.get("p", 0.0), default=None)
+    return strongest.place if strongest is not None else None
+
+
 def chain(*nodes: Node, step: int = 0) -> Wiring:
     """A wiring in which every operation reads the node before it; for examples and tests."""
     linked = (

@@ -15,6 +15,10 @@ MODES: Final[dict[str, Signal]] = {
         meaning="1 when the outermost model was in eval mode during backward",
         absent="no torch.nn.Module was seen",
     ),
+    "active-dropouts": Signal(
+        meaning="number of dropouts between data and loss that dropped values",
+        absent="the graph of no step could be read",
+    ),
     "evaluation-in-train-mode": Signal(
         meaning="share of a model's dropout and batch norm layers in train mode while it was "
         "evaluated, by the line that called it",

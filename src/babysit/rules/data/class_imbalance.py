@@ -14,6 +14,9 @@ CLASSES = chain(
 SHARES = {"0": [0.95] * 9, "1": [0.03] * 9, "2": [0.02] * 9}
 
 
+JUDGED = ("NllLoss", "BinaryCrossEntropy", "BinaryCrossEntropyWithLogits")
+
+
 class ClassImbalance(Rule):
     """Some classes have few examples, are not learnt, and nothing is done about it.
 
@@ -34,8 +37,8 @@ class ClassImbalance(Rule):
 
     When it is wrong:
         Imbalance by nature whose rare class is learnt is not reported, nor are weighted losses
-        and balanced batches. A loss with two classes or one binary output is not judged: there
-        a calibrated score may rank well without ever passing one half.
+        and balanced batches. With two classes it is only an advice: a calibrated score may rank
+        well without ever passing one half.
     """
 
     since = "0.1"
@@ -56,6 +59,11 @@ class ClassImbalance(Rule):
         default=0.5, unit="share of the largest class", why="letters of a text or words have no "
         "majority, and rare ones are rightly never the likeliest",
     )  # fmt: skip
+    max_recall_of_two = threshold(
+        default=0.35,
+        unit="recall of the rarer of two classes",
+        why="of two classes an advice, and given earlier: most of the rare class is missed",
+    )
     min_steps = threshold(default=50, unit="steps", why="rare classes are learnt last")
     examples = (
         sick(steps=300, wiring=CLASSES, loss=[1.1] * 50 + [0.2] * 250, label_share=SHARES,
@@ -70,9 +78,9 @@ class ClassImbalance(Rule):
         """Rare classes that were not learnt although the shares were."""
         node = sole_loss(run)
         shares = {name: series.last for name, series in run.places("label-share").items()}
-        if node is None or node.op != "NllLoss" or node.facts.get("has_weight"):
+        if node is None or node.op not in JUDGED or node.facts.get("has_weight"):
             return
-        if len(shares) < 3 or run.steps < self.min_steps:
+        if len(shares) < 2 or run.steps < self.min_steps:
             return
         largest = max(shares, key=lambda name: shares[name])
         recall = run.series("class-recall", largest)
@@ -82,24 +90,27 @@ class ClassImbalance(Rule):
             return
         if entropy is None or late > 1.15 * entropy:
             return
-        lost = [name for name in shares if self._is_lost(run, name, shares, largest)]
+        is_binary = len(shares) == 2
+        lost = [name for name in shares if self._is_lost(run, name, shares, largest, is_binary)]
         if not lost:
             return
         named = listing(f"{name} ({percent(shares[name])})" for name in lost)
         one = len(lost) == 1
+        right = max(run.series("class-recall", name).last for name in lost)
         yield Finding(
+            severity="advice" if is_binary else self.severity,
             confidence=0.85,
             message=f"{'class' if one else 'classes'} {named} of the labels "
-            f"{'is' if one else 'are'} not learnt: next to none of {'its' if one else 'their'} "
-            f"examples is classified rightly, while class {largest} has "
-            f"{percent(shares[largest])} of the labels; the loss has no class "
-            "weights and the batches are not balanced",
+            f"{'is' if one else 'are'} not learnt: {percent(right) if right else 'none'} of "
+            f"{'its' if one else 'their'} examples are classified rightly, while class {largest} "
+            f"has {percent(shares[largest])} of the labels; the loss has no class weights and the "
+            "batches are not balanced",
             where=run.wirings[0].loss_place(len(run.wirings[0].nodes) - 1),
             evidence=(
                 Evidence(signal="label-share", value=round(shares[lost[0]], 4),
                          limit=self.max_ratio * shares[largest]),
-                Evidence(signal="class-recall",
-                         value=run.series("class-recall", lost[0]).last, limit=self.max_recall),
+                Evidence(signal="class-recall", value=right,
+                         limit=self.max_recall_of_two if is_binary else self.max_recall),
             ),
             remedies=(
                 Remedy(name="weight-classes", text="Give the loss class weights: "
@@ -109,8 +120,11 @@ class ClassImbalance(Rule):
             ),
         )  # fmt: skip
 
-    def _is_lost(self, run: Training, name: str, shares: dict[str, float], largest: str) -> bool:
+    def _is_lost(
+        self, run: Training, name: str, shares: dict[str, float], largest: str, is_binary: bool
+    ) -> bool:
         """Whether a class is rare and its latest samples show no recall."""
+        limit = self.max_recall_of_two if is_binary else self.max_recall
         recalls = run.series("class-recall", name).values[-3:]
         is_rare = 0 < shares[name] <= self.max_ratio * shares[largest]
-        return is_rare and len(recalls) > 0 and recalls.max() <= self.max_recall
+        return is_rare and len(recalls) > 0 and recalls.max() <= limit

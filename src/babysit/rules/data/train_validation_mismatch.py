@@ -21,7 +21,10 @@ class TrainValidationMismatch(Rule):
         Mean and standard deviation of what the model is fed with, in training and in each
         evaluation: spreads that differ by a factor, or means that lie several spreads apart, far
         beyond what batches differ by. And the labels: most of those evaluated are of classes of
-        which no sampled training batch had any. In every evaluation, not only in one.
+        which no sampled training batch had any. In every evaluation, not only in one. Or: a net
+        that classifies its training batches well does no better than guessing in every evaluation,
+        though inputs and classes are alike: the labels there are numbered otherwise, or belong to
+        other inputs.
 
     What to do:
         Put preprocessing into one function or into the data set, and use it on both sides, with
@@ -30,7 +33,8 @@ class TrainValidationMismatch(Rule):
 
     When it is wrong:
         Augmentation, dropout, mixup and drifting series change these numbers far less. Where one
-        evaluation fits the training, others may test something on purpose.
+        evaluation fits the training, others may test something on purpose. A net that has learnt
+        by heart what nothing can be learnt from looks the same as one with wrong labels.
     """
 
     since = "0.1"
@@ -67,6 +71,17 @@ class TrainValidationMismatch(Rule):
         unit="share of the difference",
         why="where training batches themselves differ by more, the difference is no surprise",
     )
+    min_learnt = threshold(
+        default=0.7,
+        unit="accuracy on training batches",
+        why="below it there may be nothing yet that could carry over",
+    )
+    max_guess = threshold(
+        default=1.2,
+        unit="accuracy of evaluations over that of guessing",
+        why="a permuted numbering gives 0.9; the 5 healthy classifiers that carry over worst 2 "
+        "and more",
+    )
     examples = (
         sick(fed_mean={"Net": [0.0, 0.01, -0.01] * 4}, fed_std={"Net": [1.0, 0.99, 1.01] * 4},
              evaluated_mean={"t.py:9#1": [4.9] * 3}, evaluated_std={"t.py:9#1": [6.0] * 3},
@@ -88,7 +103,7 @@ class TrainValidationMismatch(Rule):
         if is_special or not evaluations(run):
             yield Unexamined(reason="no evaluation of one model fed with one kind of data was seen")
             return
-        foreign = self._foreign_labels(run)
+        foreign = self._foreign_labels(run) or self._guesses(run)
         if foreign is not None:
             yield foreign
             return
@@ -156,6 +171,42 @@ class TrainValidationMismatch(Rule):
                     name="shuffle-before-splitting",
                     text="Shuffle before splitting, or split each class by itself "
                     "(train_test_split(…, stratify=labels)).",
+                ),
+            ),
+        )
+
+    def _guesses(self, run: Training) -> Finding | None:
+        """A net that has learnt its training batches and guesses in every evaluation."""
+        shares = [series.last for series in run.places("label-share").values()]
+        learnt = run.series("train-accuracy").values[-5:]
+        streams = {
+            name: series
+            for name, series in run.places("eval-accuracy").items()
+            if name in evaluations(run) and len(series) >= 3
+        }
+        if len(shares) < 3 or max(shares) > 0.5 or len(learnt) < 5 or not streams:
+            return None
+        name = max(streams, key=lambda one: float(np.median(streams[one].values[-3:])))
+        best = float(np.median(streams[name].values[-3:]))
+        limit = self.max_guess / len(shares)
+        if learnt.mean() < self.min_learnt or best > limit:
+            return None
+        return Finding(
+            confidence=0.75,
+            message=f"the net classifies {percent(float(learnt.mean()))} of its training batches "
+            f"rightly and {percent(best)} of the evaluated examples, no more than guessing: the "
+            "labels of the evaluation seem to be numbered otherwise than those of the training, or "
+            "to belong to other inputs",
+            where=run.source("evaluation_loader") or line_of(name),
+            evidence=(
+                Evidence(signal="train-accuracy", value=float(learnt.mean())),
+                Evidence(signal="eval-accuracy", value=best, limit=limit),
+            ),
+            remedies=(
+                Remedy(
+                    name="preprocess-alike",
+                    text="Number the classes once, for both sides, and look at a few evaluated "
+                    "examples beside their labels.",
                 ),
             ),
         )

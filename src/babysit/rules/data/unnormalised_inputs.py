@@ -47,7 +47,6 @@ class UnnormalisedInputs(Rule):
         "saturated-activations",
         "unexpected-initial-loss",
         "class-imbalance",
-        "initialisation-too-large",
     )
     max_output = threshold(
         default=8,

@@ -137,11 +137,16 @@ def site(stream: str) -> Place | None:
 
 
 def accuracy_improved(run: Training, name: str, lowest: int) -> bool:
-    """Whether the same evaluation's accuracy ended clearly above that at the lowest loss."""
-    accuracy = run.series("eval-accuracy", name).values
+    """Whether the same evaluation's accuracy ended clearly above that at the lowest loss.
+
+    It takes more where the loss ended above its first value: probabilities worse than those of
+    an untrained net.
+    """
+    accuracy, loss = run.series("eval-accuracy", name).values, run.series("eval-loss", name).values
     if len(accuracy) <= lowest + 1:
         return False
-    return float(np.median(accuracy[-3:])) > float(accuracy[lowest]) + 0.005
+    is_lost = len(loss) > 2 and float(np.median(loss[-3:])) > float(loss[0])
+    return float(np.median(accuracy[-3:])) > float(accuracy[lowest]) + (0.05 if is_lost else 0.005)
 
 
 def training_fell_on(run: Training, step: int) -> bool:

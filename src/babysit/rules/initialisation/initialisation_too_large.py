@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from math import inf, log
+from math import inf
 
 from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import chance_loss, sole_loss
+from babysit.measures import guessing_alone
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import listing, number, percent
@@ -82,6 +82,10 @@ class InitialisationTooLarge(Rule):
         default=4, unit="first error / targets' standard deviation",
         why="zero predictions of normalised targets give 1",
     )  # fmt: skip
+    min_scores = threshold(
+        default=100, unit="root mean square of a layer's output",
+        why="several layers that enlarge in a row; healthy programs with such layers stay below 10",
+    )  # fmt: skip
     examples = (
         sick(wiring=CLASSES, activation_rms={"a": [1.0]}, layer_gain={"a": [8.0]},
              loss=[9.0, 8.0, 7.0]),
@@ -135,16 +139,19 @@ class InitialisationTooLarge(Rule):
                 share = Evidence(signal="saturated-share", value=ends.first,
                                  limit=self.min_saturated)  # fmt: skip
                 return f"{percent(ends.first)} of the units after `{name}` saturate", share
-        node, loss = sole_loss(run), run.series("loss")
-        chance = chance_loss(run)
-        if node is not None and node.op.startswith("BinaryCrossEntropy"):
-            chance = log(2)
-        limit = self.min_loss * chance if node is not None and chance else inf
-        if chance and len(loss) and limit < loss.first < inf:
+        chance, loss = guessing_alone(run), run.series("loss")
+        if chance and len(loss) and self.min_loss * chance < loss.first < inf:
+            limit = self.min_loss * chance
             seen = Evidence(signal="loss", value=loss.first, limit=limit, steps=(0,))
             return f"the first loss is {number(loss.first)}; guessing costs {number(chance)}", seen
         for error in run.places("regression-error").values():
             if error.first > self.min_error:
                 seen = Evidence(signal="regression-error", value=error.first, limit=self.min_error)
                 return f"the first error is {number(error.first)} times the targets' spread", seen
+        outputs = {n: run.series("layer-gain", n).first * run.series("activation-rms", n).first
+                   for n in large}  # fmt: skip
+        highest = max(outputs, key=lambda name: outputs[name])
+        if len(large) > 1 and self.min_scores < outputs[highest] < inf:
+            seen = Evidence(signal="activation-rms", value=outputs[highest], limit=self.min_scores)
+            return f"the values behind `{highest}` begin at {number(outputs[highest])}", seen
         return None

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
+from babysit.findings import Evidence, Finding, Remedy, Unexamined
 from babysit.measures import course, evaluations, is_bounded_below
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number, percent
-from babysit.wiring import DROPOUT, Node, Wiring, chain, share_kept
+from babysit.wiring import DROPOUT, Node, Wiring, chain, share_kept, strongest_dropout
 
 
 class DropoutTooStrong(Rule):
@@ -116,10 +116,3 @@ class DropoutTooStrong(Rule):
                        change={"name": "set-dropout", "p": 0.2}),
             ),
         )  # fmt: skip
-
-
-def strongest_dropout(wiring: Wiring) -> Place | None:
-    """The place of the dropout with the highest rate."""
-    found = [node for node in wiring.nodes if node.op == DROPOUT]
-    strongest = max(found, key=lambda node: node.facts.get("p", 0.0), default=None)
-    return strongest.place if strongest is not None else None

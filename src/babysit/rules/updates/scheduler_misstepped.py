@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from babysit.findings import Evidence, Finding, Place, Remedy
@@ -11,6 +12,11 @@ from babysit.text import count, number, percent
 
 EVERY_STEP = {"1": {"kind": "StepLR", "steps": 400, "at": 400}}
 UNUSED = {"1": {"kind": "StepLR", "steps": 0, "at": 0}}
+MADE = {"file": "train.py", "line": 9}
+RENEWED = {
+    "1": {"kind": "StepLR", "steps": 5, "at": 200, "place": MADE},
+    "2": {"kind": "StepLR", "steps": 5, "at": 400, "place": MADE},
+}
 OVERDUE = {"1": {"kind": "CosineAnnealingLR", "steps": 400, "at": 400, "total": 20}}
 
 
@@ -27,7 +33,7 @@ class SchedulerMisstepped(Rule):
         thousandth of its peak for most of the training, killed by a scheduler that steps with
         every batch; a cosine that ran past its ``T_max`` with every batch; a planned total that
         equals the number of batches while the steps come with the epochs; a scheduler that was
-        never stepped at all.
+        never stepped at all; one that the same line makes anew before it has changed the rate.
 
     What to do:
         Step once an epoch if the schedule is given in epochs, outside the loop over batches;
@@ -66,6 +72,7 @@ class SchedulerMisstepped(Rule):
         default=60, unit="steps", why="shorter trials end within the first epoch of a schedule"
     )
     examples = (
+        sick(loss=[2.0] * 400, learning_rate={"0": [0.1]}, facts={"schedulers": RENEWED}),
         sick(
             loss=[2.0] * 400,
             learning_rate={"0": {5 * i: 0.01 * 0.3**i for i in range(80)}},
@@ -90,6 +97,17 @@ class SchedulerMisstepped(Rule):
         if run.steps < self.min_steps or not len(rates) or rates.max() <= 0:
             return
         own = run.facts.get("schedulers", {})
+        renewed = [former for former, later in pairwise(own.values()) if is_renewed(former, later)]
+        if renewed and not rates.max() > rates.min():
+            text = f"schedule {renewed[0]['kind']} was made anew when it had taken "
+            text += f"{count(renewed[0]['steps'], 'step')} of its own and had not changed the rate "
+            text += "yet: it has counted from 0 again, and the rate has stayed at "
+            text += number(float(rates[0]))
+            place = {**renewed[0], "step_place": renewed[0]["place"]}
+            yield self._finding(text, "make the scheduler once; for other parameters give its "
+                                "optimizer a new group, or set last_epoch", place, "schedulers",
+                                len(own), 1)  # fmt: skip
+            return
         for scheduler in own.values():
             if not scheduler.get("is_part"):
                 yield from self._judge(run, scheduler, alone=len(own) == 1)
@@ -146,3 +164,11 @@ class SchedulerMisstepped(Rule):
             evidence=(Evidence(signal=signal, value=value, limit=limit),),
             remedies=(Remedy(name="step-scheduler", text=advice[0].upper() + advice[1:] + "."),),
         )
+
+
+def is_renewed(former: Mapping[str, Any], later: Mapping[str, Any]) -> bool:
+    """Whether the line that made a scheduler made another one when its steps had ended."""
+    is_same = former["kind"] == later["kind"] and former.get("place") == later.get("place")
+    return is_same and former.get("place") is not None and former["steps"] > 0 and (
+        former["at"] < later["at"]
+    )  # fmt: skip

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import Course, course, evaluations, is_bounded_below, phase
+from babysit.measures import Course, course, evaluations, is_bounded_below, pace, phase
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import count, number
-
-if TYPE_CHECKING:
-    from babysit.series import Floats
 
 
 class TrainingTooShort(Rule):
@@ -73,17 +68,17 @@ class TrainingTooShort(Rule):
             return
         if phase(run, run.steps // 2) != "constant" or loss.drop() > self.max_drop:
             return
-        pace = pace_of(loss.levels)
-        if pace < self.min_pace or not self._falls_steadily(loss):
+        speed = pace(loss.levels)
+        if speed < self.min_pace or not self._falls_steadily(loss):
             return
         streams = [s.values for s in evaluations(run).values() if len(s) >= 4]
-        paces = [pace_of(values) for values in streams]
+        speeds = [pace(values) for values in streams]
         accuracy = run.series("train-accuracy").values[-5:]
-        if any(one < 0.7 * self.min_pace for one in paces):
+        if any(one < 0.7 * self.min_pace for one in speeds):
             return
         if len(accuracy) and accuracy.mean() > self.good_accuracy:
             return
-        further = 1 - 0.5**pace
+        further = 1 - 0.5**speed
         yield Finding(
             severity=self.severity,
             confidence=0.7,
@@ -93,7 +88,7 @@ class TrainingTooShort(Rule):
             where=run.source("backward"),
             first_step=run.steps // 2,
             evidence=(
-                Evidence(signal="pace", value=pace, limit=self.min_pace),
+                Evidence(signal="pace", value=speed, limit=self.min_pace),
                 Evidence(signal="loss", value=loss.end, limit=(1 - self.max_drop) * loss.start),
             ),
             remedies=(
@@ -106,12 +101,3 @@ class TrainingTooShort(Rule):
         """The last windows each lie below the one before, by more than noise."""
         steps = np.diff(loss.levels[-5:])
         return int((steps < 0).sum()) >= 3 and float(-steps.sum()) > 3 * loss.noise
-
-
-def pace_of(values: Floats) -> float:
-    """How fast a curve falls in its second half: the slope of its logarithm over log steps."""
-    if len(values) < 4 or not np.isfinite(values).all() or (values <= 0).any():
-        return 0.0
-    positions = np.arange(1, len(values) + 1)
-    half = len(values) // 2
-    return -float(np.polyfit(np.log(positions[half:]), np.log(values[half:]), 1)[0])

@@ -2,7 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from babysit.criteria import AFTERMATH, NLLS, UNREAD, criteria, has_logarithm, layer_behind
+import numpy as np
+
+from babysit.criteria import (
+    AFTERMATH,
+    NLLS,
+    UNREAD,
+    criteria,
+    has_logarithm,
+    is_output,
+    layer_behind,
+)
 from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
 from babysit.measures import median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
@@ -23,6 +33,12 @@ WITH_LOGITS = Remedy(
     name="use-logits-loss",
     text="Use `nn.BCEWithLogitsLoss()` on the raw scores, or apply `sigmoid` before `BCELoss`.",
 )
+BY_HAND = Remedy(
+    name="use-logits-loss",
+    text="Use `binary_cross_entropy_with_logits` or `cross_entropy`, which take raw scores and are "
+    "stable; or apply `sigmoid` or `softmax` before the logarithm.",
+)
+BEFORE_LOG = RESHAPES | {"Sub", "Rsub"}
 LOG_FIRST = Remedy(
     name="use-logits-loss",
     text="Give `kl_div` log-probabilities: `log_softmax(scores, dim=1)` in place of what is there.",
@@ -40,7 +56,8 @@ class LogitsIntoProbabilityLoss(Rule):
     How it decides:
         ``nll_loss`` reads values that no logarithm produced and whose exponentials do not sum to
         1; ``binary_cross_entropy`` was called with values outside 0…1, or with a clamped score;
-        ``kl_div`` reads positive numbers, where logarithms of probabilities have none.
+        ``kl_div`` reads positive numbers, where logarithms of probabilities have none; or the loss
+        was not finite where a logarithm is taken of a linear layer's plain output.
 
     What to do:
         Use the loss that takes raw scores (``CrossEntropyLoss``, ``BCEWithLogitsLoss``), or put
@@ -87,6 +104,17 @@ class LogitsIntoProbabilityLoss(Rule):
                 return
 
     def _graph(self, run: Training, wiring: Wiring) -> Iterator[Found]:
+        if not np.isfinite(run.series("loss").values).all():
+            for index in wiring.find({"Log"}):
+                scores = layer_behind(wiring, wiring.nodes[index].inputs[0], through=BEFORE_LOG)
+                if scores is not None and is_output(wiring, index):
+                    yield (
+                        "the loss takes the logarithm of a probability, but the output of "
+                        f"`{name_of(wiring, scores)}` is a raw score, below 0 as often as above",
+                        wiring.nodes[index].place,
+                        Evidence(signal="wiring", value="raw score → log", limit="sigmoid → log"),
+                        BY_HAND,
+                    )  # fmt: skip
         for criterion in criteria(wiring):
             node = wiring.nodes[criterion.index]
             source = wiring.source(criterion.prediction)

@@ -7,6 +7,7 @@ from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
 from babysit.measures import always
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
+from babysit.text import number
 from babysit.wiring import RESHAPES, Node, Wiring, chain
 
 PICKING = frozenset({"Gather", "Index", "Select", "IndexSelect", "TakeAlongDim"})
@@ -27,8 +28,8 @@ class LossUnsuitedToTask(Rule):
     How it decides:
         By the targets of the loss in all sampled batches: one-hot rows, or nothing but 0 and 1
         for a single output, under a squared or absolute error; one-hot rows under binary
-        cross-entropy; rows with several ones under cross-entropy; and by its shape, cross-entropy
-        over a single output.
+        cross-entropy; rows with several ones under cross-entropy; negative numbers under a Poisson
+        likelihood; and by its shape, cross-entropy over a single output.
 
     What to do:
         Exclusive classes: cross-entropy on the raw scores. Two classes or several labels at once:
@@ -72,7 +73,7 @@ class LossUnsuitedToTask(Rule):
         if not run.wirings:
             yield Unexamined(reason=UNREAD)
         for wiring in run.wirings:
-            for case in (*refused(wiring), *self._cases(run, wiring)):
+            for case in (*refused(wiring), *uncountable(wiring), *self._cases(run, wiring)):
                 message, where, severity, confidence, seen, cure = case
                 yield Finding(
                     severity="error" if severity == "error" else
@@ -151,10 +152,26 @@ def over_one_output(size: tuple[int, ...], where: Place) -> Case:
     )  # fmt: skip
 
 
+def uncountable(wiring: Wiring) -> Iterator[Case]:
+    """A Poisson likelihood whose targets are no counts."""
+    for call in wiring.calls:
+        lowest = call.facts.get("target-min", 0.0)
+        if call.function == "poisson_nll_loss" and lowest < 0:
+            place = Place(op=call.function, file=call.file, line=call.line, code=call.code)
+            yield (
+                f"the loss takes the targets for counts, and they go down to {number(lowest)}: the "
+                "Poisson likelihood knows no negative counts",
+                place, "warning", 0.9, f"from {number(lowest)}",
+                "Use `nn.MSELoss()` (or `nn.GaussianNLLLoss()`) for quantities.",
+            )  # fmt: skip
+
+
 def refused(wiring: Wiring) -> Iterator[Case]:
-    """``cross_entropy`` over a single output that raised, since a label was above 0."""
+    """``cross_entropy`` over a single output that raised, since a label was 1; more are classes."""
     for call in wiring.calls:
         is_single = len(call.prediction_shape) > 1 and call.prediction_shape[1] == 1
-        if call.function == "cross_entropy" and is_single and call.facts.get("crashed"):
+        is_binary = call.facts.get("target-max", 1.0) <= 1
+        crashed = call.facts.get("crashed") and is_binary
+        if call.function == "cross_entropy" and is_single and crashed:
             place = Place(op=call.function, file=call.file, line=call.line, code=call.code)
             yield over_one_output(call.prediction_shape, place)

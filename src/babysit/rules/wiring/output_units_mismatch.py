@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from babysit.criteria import AFTERMATH, NLLS, UNREAD, Criterion, criteria, layer_behind
-from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
+from babysit.findings import Evidence, Finding, Place, Remedy, Severity, Unexamined
 from babysit.measures import median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -54,6 +54,10 @@ class OutputUnitsMismatch(Rule):
         why="healthy classifications use all outputs (1.0), a vocabulary of 46 in the "
         "ward 0.96; the sick clinic uses 0.3",
     )  # fmt: skip
+    max_perhaps = threshold(
+        default=0.9, unit="share of outputs",
+        why="between the two it may be meant (a class kept free) and is an advice",
+    )  # fmt: skip
     examples = (
         sick(wiring=chain(Node(op="LogSoftmax", shape=(32, 10)), Node(op="NllLoss")),
              classes_seen={"NllLoss": [3.0] * 20}, target_distinct={"NllLoss": [3.0] * 20},
@@ -76,19 +80,20 @@ class OutputUnitsMismatch(Rule):
             if found is not None:
                 message, call = found
                 place = Place(op=call.function, file=call.file, line=call.line, code=call.code)
-                is_crash = bool(call.facts.get("crashed"))
-                yield self._finding(message, place, "a unit for each", wiring.step, is_crash)
+                severity: Severity = "error" if call.facts.get("crashed") else self.severity
+                yield self._finding(message, place, "a unit for each", wiring.step, severity)
             elif unused:
                 node = wiring.nodes[unused[0].prediction]
                 last = layer_behind(wiring, unused[0].prediction, through=RESHAPES | {"LogSoftmax"})
                 layer = wiring.nodes[last].layer if last is not None else node.layer
                 seen = int(run.series("classes-seen", unused[0].place).last)
                 labels = int(run.series("labels-seen", unused[0].place).last)
+                is_sure = seen <= self.max_used * node.shape[1]
                 yield self._finding(
                     f"`{layer or 'the model'}` ends in {node.shape[1]} outputs, but "
                     f"{labels:,} labels named only {seen} classes",
                     run.layer_place(layer) if layer else node.place,
-                    f"{seen} outputs", wiring.step, False,
+                    f"{seen} outputs", wiring.step, self.severity if is_sure else "advice",
                 )  # fmt: skip
             else:
                 continue
@@ -105,14 +110,14 @@ class OutputUnitsMismatch(Rule):
         is_small = 2 < classes[0] <= self.max_classes and not is_vocabulary
         is_enough = labels.last >= self.min_labels * classes[0]
         is_mixed = median(run.series("target-distinct", criterion.place)) > 0.5 * seen.last
-        has_unused = 1 < seen.last <= self.max_used * classes[0]
+        has_unused = 1 < seen.last <= self.max_perhaps * classes[0]
         return is_small and is_enough and is_mixed and has_unused
 
     def _finding(
-        self, message: str, place: Place, limit: str, step: int, is_crash: bool
+        self, message: str, place: Place, limit: str, step: int, severity: Severity
     ) -> Finding:
         return Finding(
-            severity="error" if is_crash else self.severity,
+            severity=severity,
             confidence=0.9,
             message="the last layer: " + message if message.startswith("`") else message,
             where=place,
