@@ -13,7 +13,7 @@ R = TypeVar("R")
 # stacklevel, if the name of its file contains both "importlib" and "_bootstrap" (warnings.py
 # _is_internal_filename; Python/_warnings.c is_internal_frame). torch.compile skips what *begins*
 # with "<frozen importlib", so ours begins otherwise.
-_UNCOUNTED_FILE = "<babysit: left out by warnings, as importlib._bootstrap is>"
+UNCOUNTED_FILE = "<babysit: left out by warnings, as importlib._bootstrap is>"
 
 
 def transparent(function: Callable[P, R]) -> Callable[P, R]:
@@ -26,5 +26,5 @@ def transparent(function: Callable[P, R]) -> Callable[P, R]:
         function: a Python function; it is changed in place and returned.
     """
     python_function = cast(FunctionType, function)
-    python_function.__code__ = python_function.__code__.replace(co_filename=_UNCOUNTED_FILE)
+    python_function.__code__ = python_function.__code__.replace(co_filename=UNCOUNTED_FILE)
     return function

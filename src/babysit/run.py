@@ -7,7 +7,7 @@ run and a run read back from disk go through the same :meth:`Run.apply`, so both
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
 from babysit.findings import Place
@@ -33,6 +33,7 @@ class Parameter:
         is_parameter: an ``nn.Parameter``; ``False`` for a bare tensor that requires a gradient.
         registered: ``False`` where it hides in a plain list or dictionary of its module.
         shares_with: another parameter that lies in the same memory (tied weights), if any.
+        origin: the line that gave it its first values, where that was the user's own.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Parameter:
     is_parameter: bool = True
     registered: bool = True
     shares_with: str | None = None
+    origin: Place | None = None
 
     @property
     def role(self) -> Role:
@@ -140,7 +142,10 @@ class Training:
 
     def layer_place(self, layer: str, *, op: str | None = None) -> Place:
         """The place of a layer: its name, and the line that built it or, failing that, runs it."""
-        known = self.facts.get("layer_places", {}).get(layer) or next(
+        known = self.facts.get("layer_places", {}).get(layer)
+        if known is None and (origin := self.origin(layer)) is not None:
+            return replace(origin, op=op)
+        known = known or next(
             (
                 {"file": node.file, "line": node.line, "code": node.code}
                 for wiring in self.wirings
@@ -150,6 +155,12 @@ class Training:
             {},
         )
         return Place(**{**known, "layer": layer, "op": op})
+
+    def origin(self, layer: str) -> Place | None:
+        """The user's own line that gave a layer's weights their first values, if there is one."""
+        own = (p for p in self.parameters.values() if p.layer == layer and p.origin is not None)
+        first = min(own, key=lambda parameter: len(parameter.shape) < 2, default=None)
+        return replace(first.origin, layer=layer) if first is not None and first.origin else None
 
     def labelled(self, label: str) -> Node | None:
         """The operation with this label (:attr:`Wiring.labels`), with its line if any has it."""
@@ -173,7 +184,7 @@ class Training:
                 self.steps = max(self.steps, step + 1)
         elif kind == "parameters":
             for fields in event["parameters"]:
-                parameter = Parameter(**{**fields, "shape": tuple(fields.get("shape", ()))})
+                parameter = read_parameter(fields)
                 self.parameters[parameter.name] = parameter
         elif kind == "optimizers":
             self.optimizers = tuple(read_optimizer(fields) for fields in event["optimizers"])
@@ -184,6 +195,11 @@ class Training:
                 known = self.facts.get(name)
                 is_update = isinstance(known, dict) and isinstance(value, Mapping)
                 self.facts[name] = {**(known or {}), **value} if is_update else value
+
+
+def read_parameter(fields: Mapping[str, Any]) -> Parameter:
+    origin, shape = fields.get("origin"), tuple(fields.get("shape", ()))
+    return Parameter(**{**fields, "shape": shape, "origin": Place(**origin) if origin else None})
 
 
 def read_optimizer(fields: Mapping[str, Any]) -> Optimizer:

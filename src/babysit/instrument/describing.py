@@ -109,7 +109,7 @@ class Describer:
             "name": name, "shape": list(tensor.shape), "layer": layer, "kind": kind,
             "dtype": str(tensor.dtype).removeprefix("torch."), "trainable": tensor.requires_grad,
             "optimized": optimized, "is_parameter": isinstance(tensor, nn.Parameter),
-            "shares_with": shares,
+            "shares_with": shares, "origin": self._names.origins.of(tensor),
         }  # fmt: skip
         return fields if self._names.is_registered(tensor) else {**fields, "registered": False}
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from babysit.instrument import sources
+from babysit.instrument.origins import Origins
 
 MAX_ITEMS = 256
 _WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")
@@ -43,6 +44,7 @@ class Names:
         self._layers: MutableMapping[nn.Module, str] = WeakIdKeyDictionary()
         self._parameters: MutableMapping[Tensor, tuple[str, str, str]] = WeakIdKeyDictionary()
         self._hidden: MutableMapping[Tensor, bool] = WeakIdKeyDictionary()
+        self.origins = Origins()
         self._num_bare = 0
         self._has_several: bool | None = None
 
@@ -167,6 +169,7 @@ class Names:
                         continue
                     for path, tensor in tensors_in(value, name):
                         if id(tensor) in missing:
+                            self.origins.found_as(tensor, path, frame)
                             self._name(missing.pop(id(tensor)), path, path, "")
             frame = sources.user_frame(frame.f_back)
 

@@ -14,6 +14,8 @@ from functools import cache
 from types import FrameType
 from typing import Any, Final
 
+from babysit.guard import UNCOUNTED_FILE
+
 _FRAME: Final = re.compile(r'\s*File "(.*?)", line (\d+), in ')
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _STDLIB: Final = sysconfig.get_path("stdlib")
@@ -27,6 +29,11 @@ def is_user_file(path: str) -> bool:
     full = os.path.abspath(path)
     installed = "site-packages" in full or "dist-packages" in full
     return not installed and not full.startswith((_OURS + os.sep, _STDLIB + os.sep))
+
+
+def is_ours(path: str, *others: str | None) -> bool:
+    """Whether a file is this package's, or one of some others."""
+    return path in (UNCOUNTED_FILE, *others) or os.path.abspath(path).startswith(_OURS + os.sep)
 
 
 @cache

@@ -125,6 +125,7 @@ class Watcher:
             register_optimizer_step_post_hook(self._after_step),
         ):
             patches.add_undo(handle.remove)
+        self.names.origins.attach(patches, wrap)
         self.bench.attach()
         self._arm()
 

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from math import inf
 
+import numpy as np
+
 from babysit.findings import Evidence, Finding, Remedy
+from babysit.measures import course, is_bounded_below
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number
@@ -22,7 +25,8 @@ class UnnormalisedInputs(Rule):
     How it decides:
         Not by the inputs alone: the output of the first layer, from its weights and the data,
         is many times the unit scale that initialisation schemes aim for, at the first sampled
-        steps, because the data are that large.
+        steps, because the data are that large. Where only the inputs are somewhat large, and the
+        training has learnt little, it is an advice.
 
     What to do:
         Subtract the training set's mean and divide by its standard deviation, per feature or
@@ -57,6 +61,16 @@ class UnnormalisedInputs(Rule):
     max_input = threshold(
         default=8, unit="root mean square of the input", why="below it large weights are the cause"
     )
+    max_unscaled = threshold(
+        default=3,
+        unit="root mean square of the input",
+        why="for an advice, where little was learnt; no healthy program without a normalisation "
+        "inside lies above 2.5, a sine over two periods at 7",
+    )
+    min_drop = threshold(default=0.5, unit="share of the first loss", why="less is little")
+    max_error = threshold(
+        default=0.5, unit="error of a regression over the targets' spread", why="1 is guessing"
+    )
     examples = (
         sick(input_rms={"fc1": [120.0] * 3}, preactivation_rms={"fc1": [70.0] * 3}),
         healthy(input_rms={"fc1": [0.5] * 3}, preactivation_rms={"fc1": [0.3] * 3}),
@@ -64,39 +78,56 @@ class UnnormalisedInputs(Rule):
     )
 
     def check(self, run: Training) -> Conclusions:
-        """First layers whose output is far too large because their input is."""
+        """First layers whose input is large: certain where the output is, too; else an advice."""
         for layer, series in run.places("preactivation-rms").items():
             output = float(series.values[:3].min())
             size = float(run.series("input-rms", layer).values[:3].min())
-            is_large = self.max_output < output < inf and size > self.max_input
-            if not is_large or normalises(run, layer):
+            if not size < inf or normalises(run, layer):
                 continue
-            scale = run.series("input-scale", layer)
-            uneven = len(scale) > 0 and scale.first > 30
-            features = (
-                f"; the largest feature is {number(scale.first)} times the median one"
-                if uneven
-                else ""
-            )
-            yield Finding(
-                confidence=0.9,
-                message=f"the inputs of `{layer}` are not normalised: their root mean square is "
-                f"{number(size)}, about 1 is meant{features}; the layer's outputs begin at "
-                f"{number(output)}",
-                where=run.layer_place(layer),
-                evidence=(
-                    Evidence(signal="input-rms", value=size, limit=self.max_input),
-                    Evidence(signal="preactivation-rms", value=output, limit=self.max_output),
+            if self.max_output < output < inf and size > self.max_input:
+                yield self._finding(run, layer, size, output)
+            elif size > self.max_unscaled and output < inf and self._fits_badly(run):
+                yield self._finding(run, layer, size, output, is_advice=True)
+
+    def _fits_badly(self, run: Training) -> bool:
+        """Whether most of what could be learnt is left at the end."""
+        loss = course(run.series("loss").values)
+        errors = [series.values[-3:] for series in run.places("regression-error").values()]
+        is_wrong = any(float(np.median(error)) > self.max_error for error in errors)
+        is_high = loss is not None and loss.start > 0 and loss.drop() < self.min_drop
+        return is_bounded_below(run) and (is_wrong or is_high)
+
+    def _finding(
+        self, run: Training, layer: str, size: float, output: float, *, is_advice: bool = False
+    ) -> Finding:
+        scale = run.series("input-scale", layer)
+        uneven = len(scale) > 0 and scale.first > 30
+        features = (
+            f"; the largest feature is {number(scale.first)} times the median one" if uneven else ""
+        )
+        suffers = "little was learnt from them" if is_advice else (
+            f"the layer's outputs begin at {number(output)}"
+        )  # fmt: skip
+        return Finding(
+            severity="advice" if is_advice else self.severity,
+            confidence=0.7 if is_advice else 0.9,
+            message=f"the inputs of `{layer}` are not normalised: their root mean square is "
+            f"{number(size)}, about 1 is meant{features}; {suffers}",
+            where=run.layer_place(layer),
+            evidence=(
+                Evidence(signal="input-rms", value=size,
+                         limit=self.max_unscaled if is_advice else self.max_input),
+                Evidence(signal="preactivation-rms", value=output, limit=self.max_output),
+            )[: 1 if is_advice else 2],
+            remedies=(
+                Remedy(
+                    name="normalise-inputs",
+                    text="Subtract the training set's mean and divide by its standard "
+                    "deviation, per feature; for pixels divide by 255.",
+                    change={"name": "normalise-inputs"},
                 ),
-                remedies=(
-                    Remedy(
-                        name="normalise-inputs",
-                        text="Subtract the training set's mean and divide by its standard "
-                        "deviation, per feature; for pixels divide by 255.",
-                        change={"name": "normalise-inputs"},
-                    ),
-                ),
-            )
+            ),
+        )  # fmt: skip
 
 
 def normalises(run: Training, layer: str) -> bool:

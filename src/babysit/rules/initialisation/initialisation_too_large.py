@@ -118,7 +118,7 @@ class InitialisationTooLarge(Rule):
             message=f"the initial weights of {listing(f'`{name}`' for name in large)} are too "
             f"large: `{worst}` enlarges its input {number(gain)} times where 1 to 1.4 is meant, "
             f"and {text}",
-            where=run.layer_place(large[0]),
+            where=run.origin(large[0]) or run.layer_place(large[0]),
             evidence=(
                 Evidence(signal="layer-gain", value=gain, limit=self.min_gain, steps=(0,)),
                 evidence,

@@ -98,7 +98,7 @@ class InitialisationTooSmall(Rule):
             message=f"the initial weights are too small: `{weak[0]}` enlarges its input by "
             f"{number(gains[weak[0]])} where about 1 is meant, and by `{weakest}` the signal has "
             f"shrunk to {number(scales[weakest])}; {waited} before the loss fell",
-            where=run.layer_place(weak[0]),
+            where=run.origin(weak[0]) or run.layer_place(weak[0]),
             evidence=(
                 Evidence(signal="activation-rms", value=scales[weakest], limit=self.max_scale,
                          steps=(0,)),

@@ -74,7 +74,7 @@ class SymmetricInitialisation(Rule):
             confidence=0.97,
             message=f"all units of `{layers[0]}` are the same and learn the same"
             + (f" (likewise {listing(f'`{x}`' for x in layers[1:])})" if layers[1:] else ""),
-            where=run.layer_place(layers[0]),
+            where=run.origin(layers[0]) or run.layer_place(layers[0]),
             evidence=(
                 Evidence(signal="unit-spread", value=spread.last, limit=self.max_spread,
                          steps=(int(spread.steps[0]), int(spread.steps[-1]))),
