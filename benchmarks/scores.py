@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import track
@@ -19,6 +19,7 @@ from benchmarks.cases import FIELD, HEALTHY, SICK, Case, Score, score
 from benchmarks.trials import run_all
 
 Findings = list[dict[str, Any]]
+MEASURED_ONLY: Final = ("field/b_", "field/d_", "field/f_")
 
 
 def findings(verdict: Verdict) -> Findings:
@@ -89,7 +90,7 @@ def group_of(case: Case) -> str:
         return "awaiting the checkup"
     if case not in FIELD:
         return "clinic"
-    return "field, measured only" if case.name.startswith("field/b_") else "field"
+    return "field, measured only" if case.name.startswith(MEASURED_ONLY) else "field"
 
 
 def main(arguments: list[str]) -> int:

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from babysit.findings import Place
 from babysit.run import Parameter, Training
 from babysit.series import Series
-from babysit.wiring import Node
 
 if TYPE_CHECKING:
     from babysit.series import Floats
 
 WINDOWS = 10
-HELD_OUT = ("val", "test", "eval", "dev", "held")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,43 +120,6 @@ def is_rate_test(training: Training) -> bool:
     return bool((np.diff(rates) >= 0).all() and rates[-1] >= 50 * rates[0])
 
 
-def chance_loss(training: Training) -> float | None:
-    """Cross-entropy of guessing among equally likely classes: the logarithm of their number."""
-    for wiring in training.wirings:
-        for index in wiring.find({"NllLoss"}):
-            source = wiring.source(wiring.nodes[index].inputs[0])
-            if source is not None and wiring.nodes[source].op == "LogSoftmax":
-                return float(np.log(wiring.nodes[source].shape[-1]))
-    return None
-
-
-def guessing_loss(training: Training) -> float | None:
-    """What the training's loss would be if it guessed among the classes; sums counted as such."""
-    chance = chance_loss(training)
-    sizes = [size for w in training.wirings[:1] for index, size in [w.summed_loss()] if index]
-    return chance * (sizes[0] if sizes else 1) if chance is not None else None
-
-
-def sole_loss(training: Training) -> Node | None:
-    """The one comparison that the loss is made of, where the loss is nothing but its mean."""
-    for wiring in training.wirings[:1]:
-        last = wiring.nodes[-1] if wiring.nodes else None
-        if last is not None and last.facts.get("reduction") == 1:
-            return last
-    return None
-
-
-def guessing_alone(training: Training) -> float | None:
-    """:func:`guessing_loss` where the loss is nothing but that, as a mean or a sum."""
-    node = sole_loss(training)
-    if node is not None and node.op.startswith("BinaryCrossEntropy"):
-        return float(np.log(2))
-    for wiring in training.wirings[:1]:
-        is_summed = wiring.summed_loss()[0] == len(wiring.nodes) - 1
-        return guessing_loss(training) if node is not None or is_summed else None
-    return None
-
-
 def waits(training: Training, level: float) -> float:
     """Share of the steps that had passed before the loss stayed at or below a level for a while.
 
@@ -173,15 +133,11 @@ def waits(training: Training, level: float) -> float:
     return next((i / len(windows) for i, mean in enumerate(windows) if mean <= level), 1.0)
 
 
-def label_entropy(training: Training) -> float | None:
-    """Cross-entropy of always answering with the class shares, from the labels seen."""
-    shares = [series.last for series in training.places("label-share").values() if len(series)]
-    positive = np.array([share for share in shares if share > 0])
-    return float(-(positive * np.log(positive)).sum()) if len(positive) else None
-
-
 def weights(training: Training) -> dict[str, Parameter]:
-    """Trained weight matrices and kernels in the order of the forward pass; no embeddings."""
+    """Trained weight matrices and kernels in the order of the forward pass.
+
+    Embeddings are left out, for a batch touches few of their rows, unless there is nothing else.
+    """
     order = [
         node.parameter
         for wiring in training.wirings[:1]
@@ -189,11 +145,9 @@ def weights(training: Training) -> dict[str, Parameter]:
         if node.parameter in training.parameters
     ] or list(training.parameters)
     known = (training.parameters[name] for name in dict.fromkeys(order) if name is not None)
-    return {
-        parameter.name: parameter
-        for parameter in known
-        if len(parameter.shape) >= 2 and parameter.trainable and "Embedding" not in parameter.kind
-    }
+    matrices = [p for p in known if len(p.shape) >= 2 and p.trainable]
+    dense = [p for p in matrices if "Embedding" not in p.kind]
+    return {parameter.name: parameter for parameter in dense or matrices}
 
 
 def update_ratios(training: Training) -> Mapping[str, Floats]:
@@ -260,34 +214,6 @@ def rate(training: Training) -> float | None:
     return max(rates) if rates else None
 
 
-def evaluations(training: Training) -> dict[str, Series]:
-    """Held-out losses: seen outside gradients, or logged under a name that says so.
-
-    Where only an accuracy was computed, its error rate stands for the loss.
-    """
-    on_training_data = set(training.facts.get("evaluated_on_training_data", ()))
-    found = {**training.places("eval-loss")}
-    if not found:
-        accuracies = training.places("eval-accuracy")
-        found = {name: error_rate(series) for name, series in accuracies.items()}
-    logged = training.places("logged").items()
-    found.update({name: series for name, series in logged if is_held_out_loss(name)})
-    return {name: series for name, series in found.items() if name not in on_training_data}
-
-
-def is_held_out_loss(name: str) -> bool:
-    lowered = name.lower()
-    return "loss" in lowered and any(part in lowered for part in HELD_OUT)
-
-
-def error_rate(accuracy: Series) -> Series:
-    """The error rate that belongs to an accuracy."""
-    errors = Series()
-    for step, value in zip(accuracy.steps.tolist(), accuracy.values.tolist(), strict=True):
-        errors.append(step, 1 - value)
-    return errors
-
-
 def rates_over_steps(training: Training, group: str = "0") -> Floats:
     """The learning rate of a group at each of fifty-one evenly spaced steps; empty if unknown."""
     series = training.series("learning-rate", group)
@@ -325,12 +251,6 @@ def holds_rate(training: Training, since: int = 0) -> bool:
         if len(values) and values.max() - values.min() > 0.01 * max(values.max(), 1e-30):
             return False
     return True
-
-
-def line_of(stream: str) -> Place | None:
-    """The line of an evaluation, from its name: ``train.py:52 > train.py:31``, maybe ``#2``."""
-    file, _, line = stream.rpartition(" > ")[2].partition("#")[0].rpartition(":")
-    return Place(file=file, line=int(line)) if line.isdigit() else None
 
 
 def num_examples(training: Training) -> int:

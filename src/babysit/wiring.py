@@ -73,6 +73,10 @@ class LossCall:
     code: str | None = None
     facts: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def place(self) -> Place:
+        return Place(op=self.function, file=self.file, line=self.line, code=self.code)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
@@ -179,7 +183,7 @@ class Wiring:
             node = self.nodes[index]
             sources = [source for source in node.inputs if source is not None]
             is_scaled = node.op in ("Mul", "Div") and "factor" in node.facts
-            if sources and (is_scaled or node.op in RESHAPES or node.op in ("Add", "Sub")):
+            if sources and (is_scaled or node.op in RESHAPES or node.op in ("Add", "Sub", "Neg")):
                 factor *= node.facts.get("factor", 1.0)
                 open_ends += [(source, factor) for source in sources]
             else:

@@ -84,6 +84,10 @@ DATA: Final[dict[str, Signal]] = {
         meaning="standard deviation of the targets of a sampled batch",
         absent="no loss with a target was seen",
     ),
+    "target-column-std": Signal(
+        meaning="standard deviation of a target's columns over the examples of a sampled batch",
+        absent="no loss with rows of targets was seen",
+    ),
     "target-integers": Signal(
         meaning="1 when all targets of a sampled batch are whole numbers",
         absent="no loss with a target was seen",

@@ -18,7 +18,7 @@ from babysit.instrument.xray import Xray
 MAX_CLASSES: Final = 64
 MAX_ROWS: Final = 4096
 WINDOW: Final = 32
-MIN_LABELS: Final = 8
+MIN_LABELS: Final = 5
 
 
 class Labels(Reading):

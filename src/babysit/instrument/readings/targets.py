@@ -192,6 +192,9 @@ def describe(prediction: Tensor, target: Tensor, kind: str) -> dict[str, float]:
         is_hot = is_binary & ((rows == 0) | (rows == 1)).all()
         names += ["target-one-hot", "target-many-hot"]
         parts += [is_hot & (sums == 1).all(), is_hot & (sums > 1).any()]
+    if rows.dim() > 1 and rows.shape[0] > 1:
+        names.append("target-column-std")
+        parts.append(rows.float().flatten(1).var(dim=0, correction=0).mean().sqrt())
     if kind in NLLS and prediction.dim() >= 2:
         totals = prediction.detach()[:MAX_ROWS].float().exp().sum(dim=1)
         names.append("probability-error")

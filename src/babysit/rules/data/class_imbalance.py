@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import label_entropy, sole_loss
+from babysit.guessing import label_entropy, sole_loss
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import listing, percent
@@ -90,15 +90,19 @@ class ClassImbalance(Rule):
             return
         if entropy is None or late > 1.15 * entropy:
             return
-        is_binary = len(shares) == 2
-        lost = [name for name in shares if self._is_lost(run, name, shares, largest, is_binary)]
-        if not lost:
-            return
+        limit = self.max_recall_of_two if len(shares) == 2 else self.max_recall
+        lost = [name for name in shares if self._is_lost(run, name, shares, largest, limit)]
+        if lost:
+            yield self._finding(run, shares, lost, largest, limit)
+
+    def _finding(
+        self, run: Training, shares: dict[str, float], lost: list[str], largest: str, limit: float
+    ) -> Finding:
         named = listing(f"{name} ({percent(shares[name])})" for name in lost)
         one = len(lost) == 1
         right = max(run.series("class-recall", name).last for name in lost)
-        yield Finding(
-            severity="advice" if is_binary else self.severity,
+        return Finding(
+            severity="advice" if len(shares) == 2 else self.severity,
             confidence=0.85,
             message=f"{'class' if one else 'classes'} {named} of the labels "
             f"{'is' if one else 'are'} not learnt: {percent(right) if right else 'none'} of "
@@ -109,8 +113,7 @@ class ClassImbalance(Rule):
             evidence=(
                 Evidence(signal="label-share", value=round(shares[lost[0]], 4),
                          limit=self.max_ratio * shares[largest]),
-                Evidence(signal="class-recall", value=right,
-                         limit=self.max_recall_of_two if is_binary else self.max_recall),
+                Evidence(signal="class-recall", value=right, limit=limit),
             ),
             remedies=(
                 Remedy(name="weight-classes", text="Give the loss class weights: "
@@ -121,10 +124,9 @@ class ClassImbalance(Rule):
         )  # fmt: skip
 
     def _is_lost(
-        self, run: Training, name: str, shares: dict[str, float], largest: str, is_binary: bool
+        self, run: Training, name: str, shares: dict[str, float], largest: str, limit: float
     ) -> bool:
         """Whether a class is rare and its latest samples show no recall."""
-        limit = self.max_recall_of_two if is_binary else self.max_recall
         recalls = run.series("class-recall", name).values[-3:]
         is_rare = 0 < shares[name] <= self.max_ratio * shares[largest]
         return is_rare and len(recalls) > 0 and recalls.max() <= limit

@@ -100,7 +100,7 @@ def refused(wiring: Wiring) -> Iterator[Case]:
             yield (
                 f"the labels run from {ends}, but the {classes} outputs stand for the classes 0 "
                 f"to {classes - 1}",
-                Place(op=call.function, file=call.file, line=call.line, code=call.code),
+                call.place,
                 ends, f"0 to {classes - 1}",
                 "Number the classes from 0 (`labels - labels.min()`), and give the last layer one "
                 "unit for each.",

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from babysit.evaluations import evaluations
 from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -74,7 +75,7 @@ class RepeatedBatches(Rule):
             return
         message, where, evidence, confidence = found
         yield Finding(
-            severity="error" if confidence > 0.7 else "advice",  # a slice may be meant
+            severity="error" if confidence > 0.8 else "warning" if confidence > 0.7 else "advice",
             confidence=confidence,
             message=message,
             where=where,
@@ -125,7 +126,7 @@ class RepeatedBatches(Rule):
                     f"every step trains on the same {count(fed['batch'], 'example')} {reason}",
                     place_of(fed) or run.source("backward"),
                     Evidence(signal="same-batch-share", value=share.last, limit=self.min_share),
-                    0.9 if is_reseeded else 0.6,
+                    0.9 if is_reseeded else 0.75 if evaluations(run) else 0.6,  # may be meant
                 )
 
 

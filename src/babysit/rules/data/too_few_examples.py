@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from babysit.evaluations import evaluations
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import course, evaluations, num_examples, num_weights
+from babysit.measures import course, num_examples, num_weights
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Parameter, Training
 from babysit.text import count, number

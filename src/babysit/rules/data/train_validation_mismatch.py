@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import evaluations, line_of, median
+from babysit.evaluations import evaluations, foreign_classes, line_of
+from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
+from babysit.measures import median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import listing, number, percent
+
+UNSEEN = "no evaluation of one model fed with one kind of data was seen"
 
 
 class TrainValidationMismatch(Rule):
@@ -18,13 +21,10 @@ class TrainValidationMismatch(Rule):
         the validation says nothing.
 
     How it decides:
-        Mean and standard deviation of what the model is fed with, in training and in each
-        evaluation: spreads that differ by a factor, or means that lie several spreads apart, far
-        beyond what batches differ by. And the labels: most of those evaluated are of classes of
-        which no sampled training batch had any. In every evaluation, not only in one. Or: a net
-        that classifies its training batches well does no better than guessing in every evaluation,
-        though inputs and classes are alike: the labels there are numbered otherwise, or belong to
-        other inputs.
+        In every evaluation, not only in one: the spread of what the model is fed with differs by a
+        factor from that of the training, or its mean lies several spreads apart, far beyond what
+        batches differ by; most labels are of classes that no sampled training batch had; or a net
+        that classifies its training batches well does no better than guessing.
 
     What to do:
         Put preprocessing into one function or into the data set, and use it on both sides, with
@@ -42,46 +42,37 @@ class TrainValidationMismatch(Rule):
     needs = ("loss",)
     remedies = ("preprocess-alike", "shuffle-before-splitting")
     explains = (
-        "overfitting", "early-stopping-missed", "too-few-examples",
-        "train-mode-during-evaluation", "batch-norm-stale-statistics",
-        "data-not-shuffled",
+        "overfitting", "early-stopping-missed", "too-few-examples", "data-not-shuffled",
+        "train-mode-during-evaluation", "batch-norm-stale-statistics", "output-units-mismatch",
     )  # fmt: skip
     max_foreign = threshold(
-        default=0.5,
-        unit="share of an evaluation's labels whose class the training never had",
+        default=0.5, unit="share of an evaluation's labels whose class the training never had",
         why="0 in all healthy programs; data sorted by class and split by position give 1",
-    )
+    )  # fmt: skip
     min_labels = threshold(
-        default=20,
-        unit="labels for each class that was met",
+        default=20, unit="labels for each class that was met",
         why="a choice: a class of usual size is then missed by chance once in a million",
-    )
+    )  # fmt: skip
     max_ratio = threshold(
-        default=2.5,
-        unit="ratio of the standard deviations",
+        default=2.5, unit="ratio of the standard deviations",
         why="13 healthy programs stay below 1.05; raw digits beside normalised ones differ by 6",
-    )
+    )  # fmt: skip
     max_shift = threshold(
-        default=2.0,
-        unit="distance of the means in standard deviations of the training's inputs",
+        default=2.0, unit="distance of the means in standard deviations of the training's inputs",
         why="13 healthy programs stay below 0.1; raw digits beside normalised ones lie 5 apart",
-    )
+    )  # fmt: skip
     max_noise = threshold(
-        default=0.25,
-        unit="share of the difference",
+        default=0.25, unit="share of the difference",
         why="where training batches themselves differ by more, the difference is no surprise",
-    )
+    )  # fmt: skip
     min_learnt = threshold(
-        default=0.7,
-        unit="accuracy on training batches",
+        default=0.7, unit="accuracy on training batches",
         why="below it there may be nothing yet that could carry over",
-    )
+    )  # fmt: skip
     max_guess = threshold(
-        default=1.2,
-        unit="accuracy of evaluations over that of guessing",
-        why="a permuted numbering gives 0.9; the 5 healthy classifiers that carry over worst 2 "
-        "and more",
-    )
+        default=1.2, unit="accuracy of evaluations over that of guessing",
+        why="a permuted numbering gives 0.9, the worst healthy classifiers 2 and more",
+    )  # fmt: skip
     examples = (
         sick(fed_mean={"Net": [0.0, 0.01, -0.01] * 4}, fed_std={"Net": [1.0, 0.99, 1.01] * 4},
              evaluated_mean={"t.py:9#1": [4.9] * 3}, evaluated_std={"t.py:9#1": [6.0] * 3},
@@ -101,112 +92,92 @@ class TrainValidationMismatch(Rule):
         """Labels first; inputs when one model is fed with one kind of data."""
         is_special = run.facts.get("is_adversarial") or run.facts.get("has_teacher")
         if is_special or not evaluations(run):
-            yield Unexamined(reason="no evaluation of one model fed with one kind of data was seen")
-            return
-        foreign = self._foreign_labels(run) or self._guesses(run)
-        if foreign is not None:
-            yield foreign
-            return
-        if len(run.places("fed-std")) != 1 or not run.has("evaluated-std"):
-            yield Unexamined(reason="no evaluation of one model fed with one kind of data was seen")
-            return
+            yield Unexamined(reason=UNSEEN)
+        elif (found := self._foreign(run) or self._guesses(run)) is not None:
+            yield found
+        elif len(run.places("fed-std")) != 1 or not run.has("evaluated-std"):
+            yield Unexamined(reason=UNSEEN)
+        elif (found := self._inputs(run)) is not None:
+            yield found
+
+    def _inputs(self, run: Training) -> Finding | None:
+        """Inputs of every evaluation far from those of the training."""
         (model,) = run.places("fed-std")
         means, stds = run.series("fed-mean", model).values, run.series("fed-std", model).values
         middle, spread = float(np.median(means)), float(np.median(stds))
         if not np.isfinite([middle, spread]).all() or spread <= 0 or len(stds) < 4:
-            return
+            return None
         apart = {}
         for name, series in run.places("evaluated-std").items():
             other, shift = median(series), median(run.series("evaluated-mean", name)) - middle
             if not np.isfinite([other, shift]).all() or other <= 0:
-                return
+                return None
             ratio = max(other / spread, spread / other)
             by_scale = abs(other - spread) * self.max_noise > np.ptp(stds)
             by_shift = abs(shift) * self.max_noise > np.ptp(means)
             is_scaled = ratio > self.max_ratio and by_scale
             if not is_scaled and not (abs(shift) > self.max_shift * spread and by_shift):
-                return  # this evaluation fits the training
+                return None  # this evaluation fits the training
             apart[name] = (shift + middle, other)
         name, (mean, std) = max(apart.items(), key=lambda item: item[1][1])
-        yield Finding(
-            confidence=0.9,
-            message=f"the model was trained on inputs around {number(middle)} ± {number(spread)} "
-            f"and is evaluated on inputs around {number(mean)} ± {number(std)}",
-            where=line_of(name),
-            evidence=(
-                Evidence(signal="evaluated-std", value=std, limit=spread * self.max_ratio),
-                Evidence(signal="evaluated-mean", value=mean, limit=middle),
-            ),
-            remedies=(
-                Remedy(
-                    name="preprocess-alike",
-                    text="Normalise both sides with the training set's mean and standard "
-                    "deviation.",
-                ),
-            ),
-        )
+        return finding(
+            0.9,
+            f"the model was trained on inputs around {number(middle)} ± {number(spread)} and is "
+            f"evaluated on inputs around {number(mean)} ± {number(std)}",
+            line_of(name),
+            Remedy(name="preprocess-alike", text="Normalise both sides with the training set's "
+                   "mean and standard deviation."),
+            Evidence(signal="evaluated-std", value=std, limit=spread * self.max_ratio),
+            Evidence(signal="evaluated-mean", value=mean, limit=middle),
+        )  # fmt: skip
 
-    def _foreign_labels(self, run: Training) -> Finding | None:
-        """The evaluations' labels against those of the training."""
-        shares = {label: series.last for label, series in run.places("label-share").items()}
-        known = {label for label, share in shares.items() if share > 0}
+    def _foreign(self, run: Training) -> Finding | None:
+        """Evaluations whose labels are mostly of classes that the training never had."""
         seen = max((series.last for series in run.places("labels-seen").values()), default=0)
-        held_out = run.facts.get("evaluated_labels", {})
-        streams = [labels for name, labels in held_out.items() if name in evaluations(run)]
-        if not streams or not known or seen < self.min_labels * len(known):
+        share, classes, num_known = foreign_classes(run)
+        if share <= self.max_foreign or seen < self.min_labels * num_known:
             return None
-        foreign = [sum(s for label, s in one.items() if label not in known) for one in streams]
-        if min(foreign) <= self.max_foreign:
-            return None
-        classes = sorted({c for one in streams for c in one} - known, key=int)
-        return Finding(
-            confidence=0.95,
-            message=f"{percent(min(foreign))} of the evaluated examples are of classes that the "
-            f"training has never seen ({listing(classes)}): the data look sorted by class and "
-            "split by position",
-            where=run.source("evaluation_loader") or line_of(next(iter(held_out))),
-            evidence=(Evidence(signal="label-share", value=min(foreign), limit=self.max_foreign),),
-            remedies=(
-                Remedy(
-                    name="shuffle-before-splitting",
-                    text="Shuffle before splitting, or split each class by itself "
-                    "(train_test_split(…, stratify=labels)).",
-                ),
-            ),
-        )
+        return finding(
+            0.95,
+            f"{percent(share)} of the evaluated examples are of classes that the training has "
+            f"never seen ({listing(classes)}): the data look sorted by class and split by position",
+            run.source("evaluation_loader") or line_of(next(iter(run.facts["evaluated_labels"]))),
+            Remedy(name="shuffle-before-splitting", text="Shuffle before splitting, or split each "
+                   "class by itself (train_test_split(…, stratify=labels))."),
+            Evidence(signal="label-share", value=share, limit=self.max_foreign),
+        )  # fmt: skip
 
     def _guesses(self, run: Training) -> Finding | None:
         """A net that has learnt its training batches and guesses in every evaluation."""
         shares = [series.last for series in run.places("label-share").values()]
         learnt = run.series("train-accuracy").values[-5:]
-        streams = {
-            name: series
+        ends = {
+            name: float(np.median(series.values[-3:]))
             for name, series in run.places("eval-accuracy").items()
             if name in evaluations(run) and len(series) >= 3
         }
-        if len(shares) < 3 or max(shares) > 0.5 or len(learnt) < 5 or not streams:
+        if len(shares) < 3 or max(shares) > 0.5 or len(learnt) < 5 or not ends:
             return None
-        name = max(streams, key=lambda one: float(np.median(streams[one].values[-3:])))
-        best = float(np.median(streams[name].values[-3:]))
-        limit = self.max_guess / len(shares)
+        name = max(ends, key=lambda one: ends[one])
+        best, limit = ends[name], self.max_guess / len(shares)
         if learnt.mean() < self.min_learnt or best > limit:
             return None
-        return Finding(
-            confidence=0.75,
-            message=f"the net classifies {percent(float(learnt.mean()))} of its training batches "
-            f"rightly and {percent(best)} of the evaluated examples, no more than guessing: the "
-            "labels of the evaluation seem to be numbered otherwise than those of the training, or "
-            "to belong to other inputs",
-            where=run.source("evaluation_loader") or line_of(name),
-            evidence=(
-                Evidence(signal="train-accuracy", value=float(learnt.mean())),
-                Evidence(signal="eval-accuracy", value=best, limit=limit),
-            ),
-            remedies=(
-                Remedy(
-                    name="preprocess-alike",
-                    text="Number the classes once, for both sides, and look at a few evaluated "
-                    "examples beside their labels.",
-                ),
-            ),
-        )
+        return finding(
+            0.75,
+            f"the net classifies {percent(float(learnt.mean()))} of its training batches rightly "
+            f"and {percent(best)} of the evaluated examples, no more than guessing: their labels "
+            "seem to be numbered otherwise, or to belong to other inputs",
+            run.source("evaluation_loader") or line_of(name),
+            Remedy(name="preprocess-alike", text="Number the classes once, for both sides, and "
+                   "look at a few evaluated examples beside their labels."),
+            Evidence(signal="train-accuracy", value=float(learnt.mean())),
+            Evidence(signal="eval-accuracy", value=best, limit=limit),
+        )  # fmt: skip
+
+
+def finding(
+    sure: float, message: str, where: Place | None, remedy: Remedy, *evidence: Evidence
+) -> Finding:
+    return Finding(
+        confidence=sure, message=message, where=where, evidence=evidence, remedies=(remedy,)
+    )

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from babysit.evaluations import evaluations, line_of
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import evaluations, line_of
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 

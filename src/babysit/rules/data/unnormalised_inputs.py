@@ -53,21 +53,23 @@ class UnnormalisedInputs(Rule):
         "class-imbalance",
     )
     max_output = threshold(
-        default=8,
-        unit="root mean square of the first layer's output",
+        default=8, unit="root mean square of the first layer's output",
         why="51 healthy programs stay below 1.4; digits 0…16 fed raw, which still train well, give "
         "about 4; a raw table of wines gives 131",
-    )
+    )  # fmt: skip
     max_input = threshold(
         default=8, unit="root mean square of the input", why="below it large weights are the cause"
     )
     max_unscaled = threshold(
-        default=3,
-        unit="root mean square of the input",
+        default=3, unit="root mean square of the input",
         why="for an advice, where little was learnt; no healthy program without a normalisation "
         "inside lies above 2.5, a sine over two periods at 7",
+    )  # fmt: skip
+    min_drop = threshold(
+        default=0.5,
+        unit="share of the first loss",
+        why="a choice: what has lost half of its loss has learnt something",
     )
-    min_drop = threshold(default=0.5, unit="share of the first loss", why="less is little")
     max_error = threshold(
         default=0.5, unit="error of a regression over the targets' spread", why="1 is guessing"
     )

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from babysit.evaluations import evaluations, line_of
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import evaluations, is_bounded_below, line_of
+from babysit.measures import is_bounded_below
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.series import Series

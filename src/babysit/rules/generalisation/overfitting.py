@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from babysit.evaluations import evaluations
 from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
-from babysit.measures import course, evaluations
+from babysit.measures import course
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.series import Series

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import course, early_ratio, guessing_loss, typical_ratio
+from babysit.guessing import guessing_loss
+from babysit.measures import course, early_ratio, typical_ratio
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Optimizer, Parameter, Training
 from babysit.text import count, number

@@ -3,7 +3,8 @@ from __future__ import annotations
 from math import log
 
 from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import label_entropy, sole_loss, waits
+from babysit.guessing import label_entropy, sole_loss
+from babysit.measures import waits
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number, percent

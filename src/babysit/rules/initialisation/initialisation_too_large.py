@@ -3,7 +3,7 @@ from __future__ import annotations
 from math import inf
 
 from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import guessing_alone
+from babysit.guessing import guessing_alone
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import listing, number, percent

@@ -3,7 +3,8 @@ from __future__ import annotations
 from math import isfinite, log
 
 from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import chance_loss, is_rate_test, sole_loss, waits
+from babysit.guessing import chance_loss, sole_loss
+from babysit.measures import is_rate_test, waits
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number, percent

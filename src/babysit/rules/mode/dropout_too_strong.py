@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from babysit.evaluations import evaluations
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import course, evaluations, is_bounded_below
+from babysit.measures import course, is_bounded_below
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number, percent

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from babysit.evaluations import evaluations
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import evaluations, holds_rate, rate
+from babysit.measures import holds_rate, rate
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.series import Series

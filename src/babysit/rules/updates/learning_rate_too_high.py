@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 
 from babysit.findings import Evidence, Finding, Remedy
+from babysit.guessing import guessing_loss
 from babysit.measures import (
+    Course,
     course,
     displacement,
     early_ratio,
     first_loss,
-    guessing_loss,
     is_bounded_below,
     is_rate_test,
     rate,
@@ -53,42 +54,38 @@ class LearningRateTooHigh(Rule):
         "unsafe-operation", "training-too-short", "underfitting",
     )  # fmt: skip
     max_ratio = threshold(
-        default=0.03,
-        unit="update / weight",
+        default=0.03, unit="update / weight",
         why="30 times the usual; 5 of 51 healthy programs lay above, to 0.056, with falling loss",
-    )
+    )  # fmt: skip
     wild_ratio = threshold(
-        default=0.1,
-        unit="update / weight",
+        default=0.1, unit="update / weight",
         why="a tenth of the weights in one step; healthy programs stay below 0.056",
-    )
+    )  # fmt: skip
     max_leap = threshold(
-        default=4,
-        unit="times the first loss",
+        default=4, unit="times the first loss",
         why="of 51 healthy programs LBFGS leapt 12 times, a rate test 3.2, all others below 2.9",
-    )
+    )  # fmt: skip
     catastrophe = threshold(
-        default=1000,
-        unit="times the first loss",
+        default=1000, unit="times the first loss",
         why="15 was the largest in health; after this the loss may return, the units are dead",
-    )
+    )  # fmt: skip
     min_leap = threshold(
-        default=1.5,
-        unit="times the first loss",
+        default=1.5, unit="times the first loss",
         why="a loss that is stuck for another reason stays within 1.1 times its first value",
-    )
+    )  # fmt: skip
     min_drop = threshold(
         default=0.1, unit="share of the first loss", why="below this the loss counts as not fallen"
     )
     max_displacement = threshold(
-        default=0.25,
-        unit="early update / usual size of the weight",
+        default=0.25, unit="early update / usual size of the weight",
         why="a quarter of the weights in each of the first steps",
-    )
+    )  # fmt: skip
     max_left = threshold(
-        default=0.25,
-        unit="share of the first loss",
+        default=0.25, unit="share of the first loss",
         why="where such steps leave less, they did no harm",
+    )  # fmt: skip
+    min_steps = threshold(
+        default=100, unit="steps", why="a net may find back to a course of its own"
     )
     examples = (
         sick(
@@ -108,46 +105,49 @@ class LearningRateTooHigh(Rule):
     def check(self, run: Training) -> Conclusions:
         """Large updates or leaps, together with a loss that did not get better by them."""
         values = run.series("loss").values
-        finite = values[np.isfinite(values)]
+        finite = np.abs(values[np.isfinite(values)])
         if len(finite) < 3 or is_rate_test(run):
             return
-        ratio = early_ratio(run)
-        start = abs(first_loss(run))
+        ratio, start = early_ratio(run), abs(first_loss(run))
         has_large_steps = ratio is not None and ratio > self.max_ratio
         if not has_large_steps:  # small steps have not moved the loss yet: it varies by itself
-            start = max(start, float(np.abs(finite[:10]).max()))
-        leap = float(np.abs(finite).max()) / max(start, 1e-12)
+            start = max(start, float(finite[:10].max()))
+        leap = float(finite.max()) / max(start, 1e-12)
         if len(finite) < len(values):
-            first_bad = int(np.argmin(np.isfinite(values)))
-            before = np.abs(values[:first_bad])
+            before = np.abs(values[: int(np.argmin(np.isfinite(values)))])
             grew = len(before) > 1 and before[-1] > self.max_leap * start
-            if grew and (has_large_steps or leap > 10 * self.max_leap):
+            is_wild = ratio is not None and ratio > self.wild_ratio and leap > self.max_leap
+            if is_wild or (grew and (has_large_steps or leap > 10 * self.max_leap)):
                 yield self._finding(run, ratio, leap, "and then stopped being finite", 0.95)
             return
-        loss = course(values, first=start)
+        loss = course(run.series("loss").values, first=start)
         if loss is None or not is_bounded_below(run):
+            return
+        moved = self._loses_its_start(run, loss, ratio)
+        ended = f"and ended at {number(loss.end)}"
+        if moved is not None:
+            yield self._finding(run, moved, leap, ended, 0.8)
             return
         fell = start - loss.end > self.min_drop * start and leap < self.catastrophe
         climbs = not has_large_steps and float((np.diff(loss.levels) > 0).mean()) > 0.8
-        guessing = guessing_loss(run)
-        is_lost = guessing is not None and loss.end > (1 - self.min_drop / 2) * guessing
-        if is_lost and ratio is not None and ratio > self.wild_ratio and run.steps >= 100:
-            text = f"and ended at {number(loss.end)}, where guessing would be"
-            yield self._finding(run, ratio, leap, text, 0.8)
-            return
-        moved = displacement(run)
-        is_tossed = moved is not None and moved > self.max_displacement and has_large_steps
-        if is_tossed and run.steps >= 100 and loss.end > self.max_left * start:
-            text = f"and ended at {number(loss.end)}, having begun at {number(start)}"
-            yield self._finding(run, moved, leap, text, 0.75)
-            return
         if fell or leap < self.min_leap or (climbs and leap < self.catastrophe):
             return  # a steady climb in small steps has another cause than the rate
         lasting = float(np.median(values[len(values) // 2 :])) > self.max_leap * start
         if has_large_steps or lasting:
-            text = f"and ended at {number(loss.end)}, having begun at {number(start)}"
             sure = leap > self.max_leap and has_large_steps
+            text = f"{ended}, having begun at {number(start)}"
             yield self._finding(run, ratio, leap, text, 0.9 if sure else 0.8)
+
+    def _loses_its_start(self, run: Training, loss: Course, ratio: float | None) -> float | None:
+        """How far the steps toss the weights, where the loss then stays high; else ``None``."""
+        if ratio is None or ratio <= self.max_ratio or run.steps < self.min_steps:
+            return None
+        guessing, moved = guessing_loss(run), displacement(run)
+        guesses = guessing is not None and loss.end > (1 - self.min_drop / 2) * guessing
+        if guesses and ratio > self.wild_ratio:
+            return ratio
+        is_tossed = moved is not None and moved > self.max_displacement
+        return moved if is_tossed and loss.end > self.max_left * loss.first else None
 
     def _finding(
         self, run: Training, ratio: float | None, leap: float, text: str, confidence: float

@@ -57,32 +57,27 @@ class LearningRateTooLow(Rule):
         default=3e-4, unit="update / weight", why="a third of the usual 1e-3 (field practice)"
     )
     max_travel = threshold(
-        default=0.3,
-        unit="share of the weights' size",
+        default=0.3, unit="share of the weights' size",
         why="an autoencoder at a hundredth of a good rate moved 0.13; the one of 51 healthy "
         "programs that moved least had gone 1.7 times its weights' size",
-    )
+    )  # fmt: skip
     max_drop = threshold(
-        default=0.16,
-        unit="share of the first loss",
+        default=0.16, unit="share of the first loss",
         why="that autoencoder lost 0.15; every healthy program lost more than 0.17, a rate test "
         "aside",
-    )
+    )  # fmt: skip
     min_agreement = threshold(
-        default=0.9,
-        unit="cosine between gradients of sampled steps in the later half",
+        default=0.9, unit="cosine between gradients of sampled steps in the later half",
         why="20 healthy programs lie above 0.8, all but one with less than 0.45 of their loss left",
-    )
+    )  # fmt: skip
     min_left = threshold(
-        default=0.45,
-        unit="share of the first loss",
+        default=0.45, unit="share of the first loss",
         why="of healthy programs whose steps agree so much, one kept 0.33 to 0.45 and fell no more",
-    )
+    )  # fmt: skip
     min_pace = threshold(
-        default=0.15,
-        unit="fall of log loss / rise of log steps",
+        default=0.15, unit="fall of log loss / rise of log steps",
         why="that one fell at 0.01; two that are too slow at 0.23 and 0.34",
-    )
+    )  # fmt: skip
     min_steps = threshold(default=50, unit="steps", why="a net may be slow to begin")
     examples = (
         sick(

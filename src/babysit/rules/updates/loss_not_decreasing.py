@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import Course, chance_loss, course, first_loss, is_bounded_below
+from babysit.guessing import chance_loss
+from babysit.measures import Course, course, first_loss, is_bounded_below
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import count, number

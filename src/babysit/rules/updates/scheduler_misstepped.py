@@ -57,17 +57,15 @@ class SchedulerMisstepped(Rule):
         "loss-oscillating",
     )
     dead_rate = threshold(
-        default=1e-3,
-        unit="share of the highest rate",
+        default=1e-3, unit="share of the highest rate",
         why="below a thousandth nothing is learnt; schedules of 61 healthy programs spend 0.02 "
         "of their steps there, a rate test 0.3, the misstepped one 0.92",
-    )
+    )  # fmt: skip
     dead_share = threshold(
-        default=0.6,
-        unit="share of the steps",
+        default=0.6, unit="share of the steps",
         why="a cosine to zero spends 0.02 of its steps below a thousandth, the steepest common "
         "step decay (three tenfold steps at half, three quarters, nine tenths) 0.1",
-    )
+    )  # fmt: skip
     min_steps = threshold(
         default=60, unit="steps", why="shorter trials end within the first epoch of a schedule"
     )

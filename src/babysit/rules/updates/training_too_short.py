@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from babysit.evaluations import evaluations
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.measures import Course, course, evaluations, is_bounded_below, pace, phase
+from babysit.measures import Course, course, is_bounded_below, pace, phase
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import count, number

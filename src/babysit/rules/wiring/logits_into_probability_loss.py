@@ -14,15 +14,15 @@ from babysit.criteria import (
     layer_behind,
 )
 from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
+from babysit.loss_calls import outside_probabilities, positive_logarithms
 from babysit.measures import median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number
-from babysit.wiring import RESHAPES, Node, Wiring, chain
+from babysit.wiring import RESHAPES, LossCall, Node, Wiring, chain
 
 Found = tuple[str, Place, Evidence, Remedy]
 
-POSITIVE = 0.01  # log-probabilities exceed 0 by rounding only
 UNBOUNDED = frozenset({"Relu", "Tanh", "LeakyRelu", "Elu", "Gelu", "Silu"})
 LOG_SOFTMAX = Remedy(
     name="use-logits-loss",
@@ -94,7 +94,7 @@ class LogitsIntoProbabilityLoss(Rule):
         if not run.wirings:
             yield Unexamined(reason=UNREAD)
         for wiring in run.wirings:
-            found = next(iter((*refused(wiring), *self._graph(run, wiring))), None)
+            found = next(iter((*told(wiring), *self._graph(run, wiring))), None)
             if found is not None:
                 message, where, evidence, remedy = found
                 yield Finding(
@@ -149,24 +149,14 @@ def name_of(wiring: Wiring, index: int) -> str:
     return wiring.nodes[index].layer or "the model"
 
 
-def refused(wiring: Wiring) -> Iterator[Found]:
-    """Calls with values out of range: beyond 0…1 for BCELoss (it raised), above 0 for kl_div."""
-    for call in wiring.calls:
-        low, high = call.facts.get("min", 0.0), call.facts.get("max", 0.0)
-        is_outside = low < 0 or high > 1
-        if call.function == "binary_cross_entropy" and call.facts.get("crashed") and is_outside:
-            yield (
-                "the loss `binary_cross_entropy` expects probabilities, but the prediction "
-                f"lies between {number(low)} and {number(high)}: raw scores",
-                Place(op=call.function, file=call.file, line=call.line, code=call.code),
-                Evidence(signal="prediction", value=f"{number(low)} … {number(high)}",
-                         limit="0 … 1"),
-                WITH_LOGITS,
-            )  # fmt: skip
-        elif call.function == "kl_div" and high > POSITIVE:
-            yield (
-                "the loss `kl_div` expects log-probabilities first, never above 0, but "
-                f"the prediction reaches {number(high)}",
-                Place(op=call.function, file=call.file, line=call.line, code=call.code),
-                Evidence(signal="prediction", value=high, limit=0.0), LOG_FIRST,
-            )  # fmt: skip
+def told(wiring: Wiring) -> Iterator[Found]:
+    """What the calls tell by themselves."""
+    for call, message in outside_probabilities(wiring):
+        yield message, call.place, evidence_of(call, "0 … 1"), WITH_LOGITS
+    for call, message in positive_logarithms(wiring):
+        yield message, call.place, evidence_of(call, "0 and below"), LOG_FIRST
+
+
+def evidence_of(call: LossCall, limit: str) -> Evidence:
+    low, high = call.facts.get("min", 0.0), call.facts.get("max", 0.0)
+    return Evidence(signal="prediction", value=f"{number(low)} … {number(high)}", limit=limit)

@@ -6,7 +6,7 @@ from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick
 from babysit.run import Training
 from babysit.text import shape
-from babysit.wiring import RESHAPES, LossCall, Node, Wiring, chain
+from babysit.wiring import RESHAPES, Node, Wiring, chain
 
 ELEMENTWISE_LOSSES = frozenset(
     {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "poisson_nll_loss"}
@@ -106,11 +106,7 @@ def from_calls(wiring: Wiring) -> Iterator[tuple[tuple[int, ...], tuple[int, ...
             and rows > 1
             and (second == (rows, 1, *first[1:]) or first == (rows, 1, *second[1:]))
         ):
-            yield first, second, place_of(call)
-
-
-def place_of(call: LossCall) -> Place:
-    return Place(op=call.function, file=call.file, line=call.line, code=call.code)
+            yield first, second, call.place
 
 
 def compares_pairs(wiring: Wiring, shape: tuple[int, ...]) -> bool:

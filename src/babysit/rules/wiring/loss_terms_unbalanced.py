@@ -139,7 +139,7 @@ def guessing(run: Training, fact: Mapping[str, Any]) -> float | None:
         return math.log(fact["classes"]) if fact.get("classes", 0) > 1 else None
     if kind in BINARY:
         return math.log(2)
-    spread = run.series("target-spread", fact["target"]).values
+    spread = run.series("target-column-std", fact["target"]).values
     if not len(spread):
         spread = run.series("target-std", fact["target"]).values
     return float(np.mean(spread**2)) if kind in ("MseLoss", "Pow") and len(spread) else None

@@ -3,17 +3,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from babysit.criteria import AFTERMATH, BINARY, NLLS, SOFT, UNREAD, Criterion, criteria, terms
-from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
+from babysit.findings import Evidence, Finding, Place, Remedy, Severity, Unexamined
+from babysit.loss_calls import always_certain, negative_counts, over_one_output
 from babysit.measures import always
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
-from babysit.text import number
 from babysit.wiring import RESHAPES, Node, Wiring, chain
 
 PICKING = frozenset({"Gather", "Index", "Select", "IndexSelect", "TakeAlongDim"})
 CROSS_ENTROPY = "Use `nn.CrossEntropyLoss()` on the raw scores, with the classes as integers."
 BINARY_LOSS = "Use `nn.BCEWithLogitsLoss()` on the raw score of the one output."
-Case = tuple[str, Place, str, float, str, str]
+SHARED = (
+    "target rows have several ones, and cross-entropy over the classes shares one certainty among "
+    "them: they can never all be predicted"
+)
+QUANTITIES = "Use `nn.MSELoss()` (or `nn.GaussianNLLLoss()`) for quantities."
+Case = tuple[str, Place, Severity, float, str, str]
 
 
 class LossUnsuitedToTask(Rule):
@@ -73,12 +78,11 @@ class LossUnsuitedToTask(Rule):
         if not run.wirings:
             yield Unexamined(reason=UNREAD)
         for wiring in run.wirings:
-            for case in (*refused(wiring), *uncountable(wiring), *self._cases(run, wiring)):
+            for case in (*told(wiring), *self._cases(run, wiring)):
                 message, where, severity, confidence, seen, cure = case
                 yield Finding(
-                    severity="error" if severity == "error" else
-                    "advice" if severity == "advice" else "warning",
-                    confidence=confidence, message=message, where=where, first_step=wiring.step,
+                    severity=severity, confidence=confidence, message=message, where=where,
+                    first_step=wiring.step,
                     evidence=(Evidence(signal="targets", value=seen, steps=(wiring.step,)),),
                     remedies=(Remedy(name="change-loss", text=cure),),
                 )  # fmt: skip
@@ -93,7 +97,14 @@ class LossUnsuitedToTask(Rule):
             dim = int(prediction.facts.get("dim", -1))
             is_over_one = prediction.op == "LogSoftmax" and prediction.shape[dim] == 1
             if criterion.kind in (*NLLS, SOFT) and is_over_one:
-                yield over_one_output(prediction.shape, node.place)
+                yield (
+                    always_certain(prediction.shape),
+                    node.place,
+                    "error",
+                    0.97,
+                    "one output",
+                    BINARY_LOSS,
+                )
             if self._moves(run, criterion):
                 continue
             if criterion.is_regression and columns >= 2 and self._is(run, "one-hot", criterion):
@@ -118,11 +129,13 @@ class LossUnsuitedToTask(Rule):
             calls = [call for call in wiring.calls if call.function == "cross_entropy"]
             if criterion.kind == SOFT and calls and self._is(run, "many-hot", criterion):
                 yield (
-                    "target rows have several ones, and cross-entropy over the classes shares one "
-                    "certainty among them: they can never all be predicted",
-                    node.place, "warning", 0.85, "rows with several ones",
+                    SHARED,
+                    node.place,
+                    "warning",
+                    0.85,
+                    "rows with several ones",
                     "Use `nn.BCEWithLogitsLoss()`, which judges each label by itself.",
-                )  # fmt: skip
+                )
 
     def _is(self, run: Training, kind: str, criterion: Criterion) -> bool:
         return always(run.series(f"target-{kind}", criterion.place), at_least=int(self.min_batches))
@@ -144,34 +157,9 @@ def measure(criterion: Criterion) -> str:
     return "squared" if criterion.kind in ("MseLoss", "Pow", "Mul") else "distance"
 
 
-def over_one_output(size: tuple[int, ...], where: Place) -> Case:
-    return (
-        f"cross-entropy over a single output of shape {size}: its softmax is always 1 and the "
-        "loss always 0",
-        where, "error", 0.97, "one output", BINARY_LOSS,
-    )  # fmt: skip
-
-
-def uncountable(wiring: Wiring) -> Iterator[Case]:
-    """A Poisson likelihood whose targets are no counts."""
-    for call in wiring.calls:
-        lowest = call.facts.get("target-min", 0.0)
-        if call.function == "poisson_nll_loss" and lowest < 0:
-            place = Place(op=call.function, file=call.file, line=call.line, code=call.code)
-            yield (
-                f"the loss takes the targets for counts, and they go down to {number(lowest)}: the "
-                "Poisson likelihood knows no negative counts",
-                place, "warning", 0.9, f"from {number(lowest)}",
-                "Use `nn.MSELoss()` (or `nn.GaussianNLLLoss()`) for quantities.",
-            )  # fmt: skip
-
-
-def refused(wiring: Wiring) -> Iterator[Case]:
-    """``cross_entropy`` over a single output that raised, since a label was 1; more are classes."""
-    for call in wiring.calls:
-        is_single = len(call.prediction_shape) > 1 and call.prediction_shape[1] == 1
-        is_binary = call.facts.get("target-max", 1.0) <= 1
-        crashed = call.facts.get("crashed") and is_binary
-        if call.function == "cross_entropy" and is_single and crashed:
-            place = Place(op=call.function, file=call.file, line=call.line, code=call.code)
-            yield over_one_output(call.prediction_shape, place)
+def told(wiring: Wiring) -> Iterator[Case]:
+    """What the calls tell by themselves."""
+    for call, message in over_one_output(wiring):
+        yield message, call.place, "error", 0.97, "one output", BINARY_LOSS
+    for call, message in negative_counts(wiring):
+        yield message, call.place, "warning", 0.9, "below 0", QUANTITIES

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from babysit.criteria import AFTERMATH, NLLS, UNREAD, Criterion, criteria, layer_behind
 from babysit.findings import Evidence, Finding, Place, Remedy, Severity, Unexamined
+from babysit.loss_calls import one_target_column, too_few_outputs
 from babysit.measures import median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
-from babysit.text import shape
-from babysit.wiring import RESHAPES, LossCall, Node, Wiring, chain
-
-PAIRWISE = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
+from babysit.wiring import RESHAPES, Node, Wiring, chain
 
 
 class OutputUnitsMismatch(Rule):
@@ -75,13 +71,12 @@ class OutputUnitsMismatch(Rule):
         if not run.wirings:
             yield Unexamined(reason=UNREAD)
         for wiring in run.wirings:
-            found = next(iter((*too_few(wiring), *widths(wiring))), None)
+            found = next(iter((*too_few_outputs(wiring), *one_target_column(wiring))), None)
             unused = [c for c in criteria(wiring) if self._has_unused(run, wiring, c)]
             if found is not None:
-                message, call = found
-                place = Place(op=call.function, file=call.file, line=call.line, code=call.code)
+                call, message = found
                 severity: Severity = "error" if call.facts.get("crashed") else self.severity
-                yield self._finding(message, place, "a unit for each", wiring.step, severity)
+                yield self._finding(message, call.place, "a unit for each", wiring.step, severity)
             elif unused:
                 node = wiring.nodes[unused[0].prediction]
                 last = layer_behind(wiring, unused[0].prediction, through=RESHAPES | {"LogSoftmax"})
@@ -132,32 +127,3 @@ class OutputUnitsMismatch(Rule):
                 ),
             ),
         )
-
-
-def too_few(wiring: Wiring) -> Iterator[tuple[str, LossCall]]:
-    """Classification calls that raised because labels, counted from 0, exceed the outputs."""
-    for call in wiring.calls:
-        outputs = call.prediction_shape[1] if len(call.prediction_shape) > 1 else 0
-        low, high = call.facts.get("target-min", 0.0), call.facts.get("target-max", 0.0)
-        is_classes = call.function in ("cross_entropy", "nll_loss") and outputs > 0
-        if (
-            is_classes
-            and call.facts.get("crashed")
-            and (low == 0 or high > outputs)
-            and (high >= outputs and low >= 0)
-        ):
-            yield f"the model has {outputs} outputs, but a label is {high:.0f}", call
-
-
-def widths(wiring: Wiring) -> Iterator[tuple[str, LossCall]]:
-    """Element-wise losses of several outputs against a single target column."""
-    for call in wiring.calls:
-        prediction, target = call.prediction_shape, call.target_shape
-        if (
-            call.function in PAIRWISE
-            and len(prediction) == 2
-            and prediction[1] > 1
-            and (target in ((prediction[0], 1), (1,)))
-        ):
-            yield (f"the prediction has {prediction[1]} outputs per example and the target one: "
-                   f"shape {shape(prediction)} against {shape(target)}"), call  # fmt: skip

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from babysit.criteria import AFTERMATH
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick
 from babysit.run import Training
@@ -32,7 +31,15 @@ class SoftmaxBeforeCrossEntropy(Rule):
     severity = "error"
     needs = ("wiring",)
     remedies = ("remove-softmax",)
-    explains = (*AFTERMATH, "class-imbalance")
+    explains = (
+        "loss-not-decreasing",
+        "learning-rate-too-low",
+        "vanishing-gradients",
+        "collapsed-outputs",
+        "class-imbalance",
+        "constant-loss",
+        "underfitting",
+    )
     examples = (
         sick(wiring=chain(Node(op="Addmm"), Node(op="Softmax"), Node(op="LogSoftmax"),
                           Node(op="NllLoss"))),
