@@ -21,10 +21,10 @@ class TrainValidationMismatch(Rule):
         the validation says nothing.
 
     How it decides:
-        In every evaluation, not only in one: the spread of what the model is fed with differs by a
-        factor from that of the training, or its mean lies several spreads apart, far beyond what
-        batches differ by; most labels are of classes that no sampled training batch had; or a net
-        that classifies its training batches well does no better than guessing.
+        In every evaluation: the spread of what the model is fed with differs by a factor from that
+        of the training, or its mean lies several spreads apart, far beyond what batches differ by;
+        most labels are of classes that no sampled training batch had; or a net that classifies its
+        training batches well does no better than guessing.
 
     What to do:
         Put preprocessing into one function or into the data set, and use it on both sides, with
@@ -62,9 +62,10 @@ class TrainValidationMismatch(Rule):
         why="13 healthy programs stay below 0.1; raw digits beside normalised ones lie 5 apart",
     )  # fmt: skip
     max_noise = threshold(
-        default=0.25, unit="share of the difference",
-        why="where training batches themselves differ by more, the difference is no surprise",
-    )  # fmt: skip
+        default=0.25,
+        unit="share of the difference",
+        why="more, and training batches differ so, too",
+    )
     min_learnt = threshold(
         default=0.7, unit="accuracy on training batches",
         why="below it there may be nothing yet that could carry over",
@@ -133,7 +134,7 @@ class TrainValidationMismatch(Rule):
 
     def _foreign(self, run: Training) -> Finding | None:
         """Evaluations whose labels are mostly of classes that the training never had."""
-        seen = max((series.last for series in run.places("labels-seen").values()), default=0)
+        seen = max((labels.last for labels in run.places("labels-seen").values()), default=0)
         share, classes, num_known = foreign_classes(run)
         if share <= self.max_foreign or seen < self.min_labels * num_known:
             return None

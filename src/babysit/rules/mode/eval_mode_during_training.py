@@ -50,11 +50,7 @@ class EvalModeDuringTraining(Rule):
     )  # fmt: skip
 
     def check(self, run: Training) -> Conclusions:
-        """Steps in which everything was in eval mode, to the end; then dropout that stopped."""
-        stopped = self._dropout_stopped(run)
-        if stopped is not None:
-            yield self._stopped(run, stopped)
-            return
+        """Steps in which everything was in eval mode, to the end; else dropout that stopped."""
         matrices = [p.name for p in run.parameters.values() if len(p.shape) > 1]
         updates = [run.series("update-rms", name).values for name in matrices]
         if matrices and not any((values > 0).any() for values in updates):
@@ -62,14 +58,18 @@ class EvalModeDuringTraining(Rule):
         model = set(run.series("model-in-eval-mode").steps.tolist())
         layers = run.series("in-eval-mode")
         off = sorted(model & set(layers.steps[layers.values >= 1].tolist()))
-        if len(off) < self.min_steps or off[-1] < run.steps - 1 - self.min_steps:
-            return
+        stopped = self._dropout_stopped(run)
+        if len(off) >= self.min_steps and off[-1] >= run.steps - 1 - self.min_steps:
+            share = len(off) / run.steps
+            if share >= 0.5 or len(off) / (run.steps - off[0]) >= 0.9:
+                yield self._in_eval(run, off)
+        elif stopped is not None and not model:
+            yield self._stopped(run, stopped)
+
+    def _in_eval(self, run: Training, off: list[int]) -> Finding:
         share = len(off) / run.steps
-        lasting = len([step for step in off if step >= off[0]]) / (run.steps - off[0])
-        if share < 0.5 and lasting < 0.9:
-            return
         since = "from the first step" if off[0] == 0 else f"since step {off[0]:,}"
-        yield Finding(
+        return Finding(
             severity=self.severity,
             confidence=0.97,
             message=f"the model trains in eval mode {since} ({count(len(off), 'step')}, "

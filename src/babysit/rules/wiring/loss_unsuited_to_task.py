@@ -13,10 +13,12 @@ from babysit.wiring import RESHAPES, Node, Wiring, chain
 PICKING = frozenset({"Gather", "Index", "Select", "IndexSelect", "TakeAlongDim"})
 CROSS_ENTROPY = "Use `nn.CrossEntropyLoss()` on the raw scores, with the classes as integers."
 BINARY_LOSS = "Use `nn.BCEWithLogitsLoss()` on the raw score of the one output."
+SINGLY = "and the loss judges each class by itself: nothing makes them exclude one another"
 SHARED = (
     "target rows have several ones, and cross-entropy over the classes shares one certainty among "
     "them: they can never all be predicted"
 )
+BY_ITSELF = "Use `nn.BCEWithLogitsLoss()`, which judges each label by itself."
 QUANTITIES = "Use `nn.MSELoss()` (or `nn.GaussianNLLLoss()`) for quantities."
 Case = tuple[str, Place, Severity, float, str, str]
 
@@ -107,35 +109,22 @@ class LossUnsuitedToTask(Rule):
                 )
             if self._moves(run, criterion):
                 continue
+            quantities = f"a {measure(criterion)} error: a loss for quantities, not for classes"
             if criterion.is_regression and columns >= 2 and self._is(run, "one-hot", criterion):
                 yield (
-                    f"the targets are one-hot rows of {columns} classes, and the loss is a "
-                    f"{measure(criterion)} error: a loss for quantities, not for classes",
+                    f"targets are one-hot rows of {columns} classes, and the loss is {quantities}",
                     node.place, "warning", 0.85, "one-hot rows", CROSS_ENTROPY,
                 )  # fmt: skip
             if self._is_binary(run, wiring, criterion, columns) and is_alone:
-                yield (
-                    f"all targets are 0 or 1, two classes, and the loss is a {measure(criterion)} "
-                    "error: a loss for quantities, not for classes",
-                    node.place, "warning", 0.75, "0 and 1 only", BINARY_LOSS,
-                )  # fmt: skip
+                yield (f"all targets are 0 or 1, two classes, and the loss is {quantities}",
+                       node.place, "warning", 0.75, "0 and 1 only", BINARY_LOSS)  # fmt: skip
             many = columns >= self.min_columns and self._is(run, "one-hot", criterion)
             if criterion.kind in BINARY and many:
-                yield (
-                    f"every target row has exactly one of {columns} classes, and the loss judges "
-                    "each class by itself: nothing makes them exclude one another",
-                    node.place, "advice", 0.6, "one-hot rows", CROSS_ENTROPY,
-                )  # fmt: skip
+                yield (f"every target row has exactly one of {columns} classes, {SINGLY}",
+                       node.place, "advice", 0.6, "one-hot rows", CROSS_ENTROPY)  # fmt: skip
             calls = [call for call in wiring.calls if call.function == "cross_entropy"]
             if criterion.kind == SOFT and calls and self._is(run, "many-hot", criterion):
-                yield (
-                    SHARED,
-                    node.place,
-                    "warning",
-                    0.85,
-                    "rows with several ones",
-                    "Use `nn.BCEWithLogitsLoss()`, which judges each label by itself.",
-                )
+                yield SHARED, node.place, "warning", 0.85, "rows with several ones", BY_ITSELF
 
     def _is(self, run: Training, kind: str, criterion: Criterion) -> bool:
         return always(run.series(f"target-{kind}", criterion.place), at_least=int(self.min_batches))
