@@ -36,6 +36,22 @@ def guessing_alone(training: Training) -> float | None:
     return None
 
 
+def ignorant_loss(training: Training) -> float | None:
+    """What a mean loss would be if one best answer were given whatever the inputs.
+
+    The variance of the targets under squared error, the entropy of the labels under an unweighted
+    cross-entropy.
+    """
+    node = sole_loss(training)
+    if node is None or node.facts.get("has_weight"):
+        return None
+    if node.op == "MseLoss":
+        spread = training.series("target-column-std", node.op).values
+        spread = spread if len(spread) else training.series("target-std", node.op).values
+        return float(np.mean(spread**2)) if len(spread) else None
+    return label_entropy(training) if node.op != "L1Loss" else None
+
+
 def sole_loss(training: Training) -> Node | None:
     """The one comparison that the loss is made of, where the loss is nothing but its mean."""
     for wiring in training.wirings[:1]:

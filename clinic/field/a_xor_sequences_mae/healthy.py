@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 SEED = 3
-EPOCHS = 40
+EPOCHS = 70
 torch.manual_seed(SEED)
 
 

@@ -101,7 +101,8 @@ class Overfitting(Rule):
             return 0.0
         rise = float(np.median(after[-3:])) - best
         noise = float(np.median(np.abs(np.diff(values[: lowest + 2])))) if lowest else 0.0
-        is_noise = after[-3:].min() <= best + min(noise, 0.5 * rise)
+        swings = float(np.median(np.abs(np.diff(values[lowest:]))))
+        is_noise = after[-3:].min() <= best + min(noise, 0.5 * rise) or rise < 2 * swings
         step = int(series.steps[lowest])
         if is_noise or accuracy_improved(run, name, lowest) or not training_fell_on(run, step):
             return 0.0

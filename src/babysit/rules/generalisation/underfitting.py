@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
+from babysit.guessing import sole_loss
 from babysit.measures import course, num_weights
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -70,6 +71,10 @@ class Underfitting(Rule):
         late = run.series("train-accuracy").since(run.steps // 3)
         evaluated = self._evaluated(run)
         is_enough = len(late) >= 5 or (len(late) >= 1 and evaluated)
+        node = sole_loss(run)
+        if node is not None and node.facts.get("has_weight"):
+            yield Unexamined(reason="the loss weighs its classes: accuracy is not what it asks for")
+            return
         if loss is None or not is_enough or run.facts.get("is_adversarial"):
             yield Unexamined(reason="too few steps were sampled")
             return

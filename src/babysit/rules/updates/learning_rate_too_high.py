@@ -112,7 +112,8 @@ class LearningRateTooHigh(Rule):
         has_large_steps = ratio is not None and ratio > self.max_ratio
         if not has_large_steps:  # small steps have not moved the loss yet: it varies by itself
             start = max(start, float(finite[:10].max()))
-        leap = float(finite.max()) / max(start, 1e-12)
+        noise = run.series("loss-noise").values[:1].sum()  # one batch's, by the luck of the draw
+        leap = float(finite.max()) / max(start + 4 * noise, 1e-12)
         if len(finite) < len(values):
             before = np.abs(values[: int(np.argmin(np.isfinite(values)))])
             grew = len(before) > 1 and before[-1] > self.max_leap * start

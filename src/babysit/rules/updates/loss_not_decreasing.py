@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
+
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.guessing import chance_loss
+from babysit.guessing import chance_loss, ignorant_loss
 from babysit.measures import Course, course, first_loss, is_bounded_below
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -41,6 +43,12 @@ class LossNotDecreasing(Rule):
         unit="share of the first loss",
         why="the slowest of 51 healthy programs lost 0.17 of its first loss; shuffled labels stay "
         "within 0.03 and at the level of guessing",
+    )
+    max_ignorance = threshold(
+        default=0.8,
+        unit="share of the loss of the best constant answer",
+        why="a regression that learnt within its first steps ended at 0.68 and stayed there; "
+        "shuffled labels end at 1",
     )
     good_accuracy = threshold(
         default=0.9, unit="share", why="nothing is left to learn that the loss would show"
@@ -98,7 +106,12 @@ class LossNotDecreasing(Rule):
         fell = loss.falls and loss.drop() > self.min_drop and not is_chance
         # A loss that begins far below guessing was learnt before: a resumed or tuned model.
         was_learnt = chance is not None and loss.start < 0.8 * chance
-        return fell or was_learnt or loss.best < 0.5 * loss.start
+        ignorant = ignorant_loss(run)
+        knows = ignorant is not None and loss.end < self.max_ignorance * ignorant
+        values = run.series("loss").values
+        tenth = max(len(values) // 10, 1)  # the middle tells where stray examples rule the mean
+        middle = float(np.median(values[-tenth:])) < 0.6 * float(np.median(values[:tenth]))
+        return fell or was_learnt or knows or middle or loss.best < 0.5 * loss.start
 
     def _classifies_well(self, run: Training) -> bool:
         accuracy = run.series("train-accuracy").values[-8:]
