@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from babysit.findings import Place
 from babysit.wiring import LINEARS, PARAMETER, RESHAPES, Wiring
 
 SQUARED: Final = frozenset({"MseLoss", "Pow", "Mul", "LinalgVectorNorm"})
@@ -248,3 +249,20 @@ def ancestors(wiring: Wiring, index: int) -> set[int]:
             if at == index or wiring.nodes[at].op in PASSING:
                 waiting += [source for source in wiring.nodes[at].inputs if source is not None]
     return seen
+
+
+def weight_penalty(wiring: Wiring) -> Place | None:
+    """Where a penalty on weights is added to the loss: a power or norm of nothing but them."""
+    for index in wiring.find({"Pow", "Mul", "LinalgVectorNorm", "Abs"}):
+        node = wiring.nodes[index]
+        sources = [wiring.nodes[source] for source in node.inputs if source is not None]
+        if sources and all(len(s.shape) > 1 and s.op == PARAMETER for s in sources):
+            return sum_place(wiring) or node.place
+    return None
+
+
+def sum_place(wiring: Wiring) -> Place | None:
+    """Where the terms of the loss are added up: the addition nearest to the root."""
+    sums = (node for node in reversed(wiring.nodes) if node.op == "Add" and node.shape == ())
+    last = next((node for node in sums if node.line), None)
+    return replace(last.place, layer=None) if last is not None else None

@@ -181,6 +181,15 @@ def early_ratio(training: Training) -> float | None:
     return max(both, default=None)
 
 
+def peak_ratio(training: Training) -> float | None:
+    """The largest update ratio of any sampled step, median over weights."""
+    ratios = [values for values in update_ratios(training).values() if len(values) > 3]
+    length = min((len(values) for values in ratios), default=0)
+    if not length:
+        return None
+    return float(np.median([values[:length] for values in ratios], axis=0).max())
+
+
 def displacement(training: Training) -> float | None:
     """How far an early step moves the weights: median over weights of update / usual size.
 

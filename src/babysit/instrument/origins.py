@@ -53,8 +53,11 @@ class Origins:
         name = re.split(r"\W", path, maxsplit=1)[0]
         assigned = re.compile(rf"\s*(?:\w+\s*,\s*)*{name}\s*(?:[,:]|=(?!=))")
         file = frame.f_code.co_filename
-        lines = enumerate(linecache.getlines(file), 1)
-        number = next((i for i, line in lines if assigned.match(line)), None)
+        lines = linecache.getlines(file)
+        number = next((i for i, line in enumerate(lines, 1) if assigned.match(line)), None)
+        if number is not None and "[]" in lines[number - 1]:  # filled later
+            filled = re.compile(rf"\s*{name}\.append\(")
+            number = next((i for i, line in enumerate(lines, 1) if filled.match(line)), number)
         if number is not None:
             self._lines[tensor] = (file, number)
 

@@ -54,6 +54,12 @@ class DropoutTooStrong(Rule):
         unit="share of the values dropped in a row",
         why="a text classifier that dropped 0.96 learnt nothing; a wide layer at 0.8 learns",
     )
+    choking = threshold(
+        default=0.9,
+        unit="share of the values dropped in a row",
+        why="beyond it a loss that keeps half of its first value is enough; no healthy program "
+        "drops so much",
+    )
     min_fall = threshold(
         default=0.1, unit="share of the first loss", why="below this the loss has not fallen"
     )
@@ -74,7 +80,8 @@ class DropoutTooStrong(Rule):
         if dropped <= self.max_dropped or not is_bounded_below(run):
             return
         training = course(run.series("loss").values)
-        if training is not None and dropped > self.stifling and training.drop() < self.min_fall:
+        fall = self.min_fall if dropped < self.choking else 0.5
+        if training is not None and dropped > self.stifling and training.drop() < fall:
             yield self._finding(
                 run, wiring, f"the loss hardly fell, from {number(training.start)} to "
                 f"{number(training.end)}", left=1 - training.drop(), sure=0.7,

@@ -12,6 +12,7 @@ from babysit.measures import (
     first_loss,
     is_bounded_below,
     is_rate_test,
+    peak_ratio,
     rate,
 )  # fmt: skip
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
@@ -114,6 +115,9 @@ class LearningRateTooHigh(Rule):
             start = max(start, float(finite[:10].max()))
         noise = run.series("loss-noise").values[:1].sum()  # one batch's, by the luck of the draw
         leap = float(finite.max()) / max(start + 4 * noise, 1e-12)
+        peak = peak_ratio(run) or 0.0
+        if leap > self.max_leap and peak > self.max_ratio and not has_large_steps:
+            ratio, has_large_steps = peak, True  # it took a while to take off
         if len(finite) < len(values):
             before = np.abs(values[: int(np.argmin(np.isfinite(values)))])
             grew = len(before) > 1 and before[-1] > self.max_leap * start

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from babysit.criteria import weight_penalty
 from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import course, is_bounded_below, weights
+from babysit.guessing import guessing_loss
+from babysit.measures import Course, course, is_bounded_below, weights
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Optimizer, Parameter, Training
 from babysit.text import number, percent
@@ -29,9 +31,9 @@ class WeightDecayTooStrong(Rule):
         end where the two cancel, far from what the data ask for, or at zero.
 
     How it decides:
-        Three things together: the optimizer has weight decay; most weight matrices have shrunk
-        far below their first size and gone on being pulled by the decay about as hard as by
-        the gradient; and the training loss has kept most of its first value.
+        Three things together: the optimizer has weight decay, or the loss a penalty on weights;
+        most weight matrices have shrunk far below their first size and gone on being pulled by the
+        decay about as hard as by the gradient; and the loss has kept most of its first value.
 
     What to do:
         Divide the weight decay by 10 until the training loss falls; 1e-4 to 1e-2 is usual, for
@@ -39,7 +41,7 @@ class WeightDecayTooStrong(Rule):
 
     When it is wrong:
         Weights before a normalisation may shrink freely and are left out, and so is any training
-        whose loss has fallen well. Penalties written into the loss are not seen.
+        whose loss has fallen well. Of a penalty written into the loss only the effect is judged.
     """
 
     since = "0.1"
@@ -84,7 +86,10 @@ class WeightDecayTooStrong(Rule):
         """Shrinking, pull and loss, over the matrices that no normalisation follows."""
         loss = course(run.series("loss").values)
         decay, group = strongest(run)
-        if loss is None or decay < self.min_decay or not is_bounded_below(run):
+        if loss is None or not is_bounded_below(run):
+            return
+        if decay < self.min_decay:
+            yield from self._by_penalty(run, loss)
             return
         free = before_norms(run)
         shares, pulls = [], []
@@ -118,6 +123,30 @@ class WeightDecayTooStrong(Rule):
                        "usual."),
             ),
         )  # fmt: skip
+
+    def _by_penalty(self, run: Training, loss: Course) -> Conclusions:
+        """A penalty in the loss under which all weights shrink while nothing is learnt."""
+        where = next((p for w in run.wirings if (p := weight_penalty(w)) is not None), None)
+        sizes = [run.series("weight-rms", name) for name in weights(run)]
+        sizes = [size for size in sizes if len(size) > 3 and size.first]
+        shares = [float(np.median(size.values[-2:])) / size.first for size in sizes]
+        guessing = guessing_loss(run)
+        is_guess = guessing is not None and loss.end > 0.9 * guessing
+        if where is None or not shares or not (is_guess or loss.drop() < self.max_drop):
+            return
+        share = float(np.median(shares))
+        if share <= self.max_size / 2:
+            yield Finding(
+                confidence=0.85,
+                message="the penalty on the weights in the loss is too strong: they shrank to "
+                f"{percent(share)} of their first size, and the loss ended at {number(loss.end)}",
+                where=where,
+                evidence=(Evidence(signal="weight-rms", value=share, limit=self.max_size / 2),),
+                remedies=(
+                    Remedy(name="lower-weight-decay", text="Divide the penalty's coefficient by 10 "
+                           "until the training loss falls."),
+                ),
+            )  # fmt: skip
 
     def _pull(self, run: Training, group: Mapping[str, Any], size: Any, gradient: Any) -> Any:
         """Decay against gradient; against a step of full size where the decay is decoupled."""

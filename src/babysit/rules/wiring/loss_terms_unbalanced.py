@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from babysit.criteria import AFTERMATH, BINARY, NLLS
-from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.criteria import AFTERMATH, BINARY, NLLS, sum_place
+from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number
@@ -120,7 +120,7 @@ class LossTermsUnbalanced(Rule):
             confidence=0.8,
             message=f"the loss's term `{large}` (about {number(typical[large])} at first) drowns "
             f"`{small}` ({number(typical[small])}), which has stayed at the level of guessing",
-            where=place_of_sum(run) or run.source("backward"),
+            where=next(filter(None, map(sum_place, run.wirings)), None) or run.source("backward"),
             evidence=(Evidence(signal="loss-term", value=ratio, limit=self.min_ratio),),
             remedies=(
                 Remedy(
@@ -143,12 +143,3 @@ def guessing(run: Training, fact: Mapping[str, Any]) -> float | None:
     if not len(spread):
         spread = run.series("target-std", fact["target"]).values
     return float(np.mean(spread**2)) if kind in ("MseLoss", "Pow") and len(spread) else None
-
-
-def place_of_sum(run: Training) -> Place | None:
-    """Where the terms are added up: the addition nearest to the root."""
-    for wiring in run.wirings:
-        for node in reversed(wiring.nodes):
-            if node.op == "Add" and node.shape == () and node.line:
-                return Place(op=node.op, file=node.file, line=node.line, code=node.code)
-    return None
