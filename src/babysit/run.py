@@ -156,6 +156,13 @@ class Training:
         )
         return Place(**{**known, "layer": layer, "op": op})
 
+    def data_place(self, layer: str) -> Place:
+        """Where the data that reach a layer were put together, if a loader gave them."""
+        loaders = self.facts.get("loaders", {}).values()
+        used = max(loaders, key=lambda one: int(one["trained"]), default=None)
+        made = used.get("data") if used else None
+        return Place(**{**made, "layer": layer}) if made else self.layer_place(layer)
+
     def origin(self, layer: str) -> Place | None:
         """The user's own line that gave a layer's weights their first values, if there is one."""
         own = (p for p in self.parameters.values() if p.layer == layer and p.origin is not None)

@@ -20,8 +20,10 @@ MAX_FOLLOWED: Final = 256
 class Source:
     """One data set that batches of a training came from."""
 
-    def __init__(self, loader: Any, made: dict[str, Any] | None) -> None:
-        self.made = made
+    def __init__(
+        self, loader: Any, made: dict[str, Any] | None, data: dict[str, Any] | None
+    ) -> None:
+        self.made, self.data = made, data
         self.iterator = 0
         self.trained = self.repeated = 0
         self.last: tuple[Any, ...] = ()
@@ -82,10 +84,17 @@ class Loaders(Probe):
         self._loaded: list[Source] = []
         self._number = 0
         self._made: dict[int, dict[str, Any] | None] = {}
+        self._data: dict[int, dict[str, Any] | None] = {}
         self._evaluates: dict[str, Any] | None = None
 
     def attach(self) -> None:
+        self.watch(torch.utils.data.TensorDataset, "__init__", self._data_made)
         self.watch(torch.utils.data.DataLoader, "__init__", self._loader_made)
+
+    def _data_made(self, args: Any, kwargs: Any, result: Any) -> None:
+        """Where tensors become a data set."""
+        if len(self._data) < MAX_FOLLOWED:
+            self._data[id(args[0])] = sources.caller()
 
     def _loader_made(self, args: Any, kwargs: Any, result: Any) -> None:
         """Where a data set's first loader was made."""
@@ -104,12 +113,21 @@ class Loaders(Probe):
             return
         key = id(loader._dataset)
         if key not in self._sources:
-            self._sources[key] = Source(loader, self._made.get(key))
+            self._sources[key] = Source(loader, self._made.get(key), self._data_behind(loader))
         source = self._sources[key]
         source.load(loader, tensors)
         if source.place is None and source.trained >= MIN_TRAINED:
             source.place = sources.caller()
         self._loaded.append(source)
+
+    def _data_behind(self, loader: Any) -> dict[str, Any] | None:
+        """The place of the data set's own making, behind splits of it."""
+        dataset = loader._dataset
+        for _ in range(4):
+            if id(dataset) in self._data or dataset is None:
+                break
+            dataset = getattr(dataset, "dataset", None)
+        return self._data.get(id(dataset), self._made.get(id(loader._dataset)))
 
     def on_backward(self, loss: Tensor) -> None:
         for source in self._loaded:
@@ -142,7 +160,7 @@ class Loaders(Probe):
             self.note("repeated-share", source.repeated / (source.trained - 1), name)
             counted = {"trained": source.trained, "epochs": source.epochs,
                        "same_order": source.same_order, "place": source.place,
-                       "made": source.made}  # fmt: skip
+                       "made": source.made, "data": source.data}  # fmt: skip
             self.fact("loaders", {name: {**source.facts, **counted}})
 
 

@@ -74,7 +74,7 @@ class ConstantFeatures(Rule):
                 confidence=0.8,
                 message=f"{number(constant)} of the {number(total)} input columns or channels of "
                 f"`{layer}` never change{example}",
-                where=run.layer_place(layer),
+                where=run.data_place(layer),
                 evidence=(
                     Evidence(signal="constant-columns", value=constant, limit=0,
                              steps=(int(series.steps[0]), int(series.steps[-1]))),

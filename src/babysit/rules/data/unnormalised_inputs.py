@@ -117,7 +117,7 @@ class UnnormalisedInputs(Rule):
             confidence=0.7 if is_advice else 0.9,
             message=f"the inputs of `{layer}` are not normalised: their root mean square is "
             f"{number(size)}, about 1 is meant{features}; {suffers}",
-            where=run.layer_place(layer),
+            where=run.data_place(layer),
             evidence=(
                 Evidence(signal="input-rms", value=size,
                          limit=self.max_unscaled if is_advice else self.max_input),

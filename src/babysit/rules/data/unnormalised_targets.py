@@ -127,9 +127,11 @@ class UnnormalisedTargets(Rule):
         return float(series.steps[max(better[0] - 1, 0)]) / num_steps  # at least until then
 
     def _where(self, run: Training, place: str) -> Place | None:
-        """The line of the comparison."""
+        """Where a loader's data were put together; else the line of the comparison."""
         for wiring in run.wirings[:1]:
             for index in wiring.find({place.split(maxsplit=1)[0]}):
                 if wiring.nodes[index].line:
-                    return wiring.loss_place(index)
+                    compared = wiring.loss_place(index)
+                    made = run.data_place(compared.layer or "")
+                    return made if run.facts.get("loaders") and made.line else compared
         return run.source("backward")
