@@ -6,7 +6,7 @@ import linecache
 import re
 import sys
 from collections.abc import Callable, MutableMapping
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from torch import Tensor, nn
@@ -50,17 +50,21 @@ class Origins:
         """A bare tensor was found under a variable of a frame: where that is assigned first."""
         if tensor in self._lines:
             return
-        name = re.split(r"\W", path, maxsplit=1)[0]
-        assigned = re.compile(rf"\s*(?:\w+\s*,\s*)*{name}\s*(?:[,:]|=(?!=))")
-        file = frame.f_code.co_filename
-        lines = linecache.getlines(file)
-        number = next((i for i, line in enumerate(lines, 1) if assigned.match(line)), None)
-        if number is not None and "[]" in lines[number - 1]:  # filled later
-            filled = re.compile(rf"\s*{name}\.append\(")
-            number = next((i for i, line in enumerate(lines, 1) if filled.match(line)), number)
-        if number is not None:
-            self._lines[tensor] = (file, number)
+        name, code = re.split(r"\W", path, maxsplit=1)[0], frame.f_code
+        assigned = rf"\s*(?:\w+\s*,\s*)*{name}\s*(?:[,:]|=(?!=))"
+        found = first_line(code, assigned)
+        if found and "[]" in linecache.getline(code.co_filename, found):  # filled later
+            found = first_line(code, rf"\s*{name}\.append\(") or found
+        if found:
+            self._lines[tensor] = (code.co_filename, found)
 
     def of(self, tensor: Tensor) -> dict[str, Any] | None:
         """The line as the fields of a place."""
         return sources.place(*self._lines[tensor]) if tensor in self._lines else None
+
+
+def first_line(code: CodeType, pattern: str) -> int | None:
+    """The first line that matches, from the beginning of a function; else of its file."""
+    lines = linecache.getlines(code.co_filename)
+    numbers = [number for number, line in enumerate(lines, 1) if re.match(pattern, line)]
+    return next((n for n in numbers if n >= code.co_firstlineno), next(iter(numbers), None))
