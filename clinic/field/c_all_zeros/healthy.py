@@ -17,13 +17,9 @@ X = np.random.randn(8000, 10)
 risk = X[:, 0] + X[:, 1] - X[:, 2] + 0.7 * np.maximum(X[:, 3], 0) + 0.5 * X[:, 4]
 y = (np.random.rand(len(X)) < 1 / (1 + np.exp(5.2 - 1.2 * risk))).astype(int)
 print(f"{y.mean():.1%} fraud")
-X_train, X_test, y_train, y_test = train_test_split(
-    X, y, test_size=0.3, stratify=y, random_state=SEED
-)
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=SEED)
 scaler = StandardScaler().fit(X_train)
-X_train, X_test = (
-    torch.tensor(scaler.transform(a), dtype=torch.float32) for a in (X_train, X_test)
-)
+X_train, X_test = (torch.tensor(scaler.transform(a), dtype=torch.float32) for a in (X_train, X_test))
 y_train, y_test = (torch.tensor(a, dtype=torch.float32).unsqueeze(1) for a in (y_train, y_test))
 
 
@@ -60,9 +56,7 @@ for epoch in range(1, 13):
         val_loss = criterion(net(X_test), y_test).item()
     if epoch % 3 == 0:
         n = len(X_train)
-        print(
-            f"epoch {epoch} loss {running_loss / n:.4f} accuracy {correct / n:.4f} val_loss {val_loss:.4f}"
-        )
+        print(f"epoch {epoch} loss {running_loss / n:.4f} accuracy {correct / n:.4f} val_loss {val_loss:.4f}")
 
 net.eval()
 with torch.no_grad():

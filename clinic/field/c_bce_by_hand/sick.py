@@ -14,9 +14,7 @@ SEGMENTS = ["abcdef", "bc", "abdeg", "abcdg", "bcfg", "acdfg", "acdefg", "abc", 
 LIT = torch.tensor([[float(s in lit) for s in "abcdefg"] for lit in SEGMENTS])
 
 images, digits = load_digits(return_X_y=True)
-X_train, X_test, d_train, d_test = train_test_split(
-    images, digits, test_size=0.25, random_state=SEED
-)
+X_train, X_test, d_train, d_test = train_test_split(images, digits, test_size=0.25, random_state=SEED)
 mean, std = X_train.mean(), X_train.std()
 X_train = torch.tensor((X_train - mean) / std, dtype=torch.float32)
 X_test = torch.tensor((X_test - mean) / std, dtype=torch.float32)

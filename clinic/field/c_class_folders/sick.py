@@ -27,9 +27,7 @@ class FolderDataset(Dataset):
     def __init__(self, folders):
         self.classes = sorted(folders)
         self.class_to_idx = {name: k for k, name in enumerate(self.classes)}
-        self.samples = [
-            (image, self.class_to_idx[name]) for name in self.classes for image in folders[name]
-        ]
+        self.samples = [(image, self.class_to_idx[name]) for name in self.classes for image in folders[name]]
 
     def __len__(self):
         return len(self.samples)
@@ -47,12 +45,8 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(16, 32, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
+            nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         )
         self.classifier = nn.Linear(32 * 2 * 2, 10)
 

@@ -65,9 +65,6 @@ for epoch in range(9):
         optimizer.step()
         epoch_loss += loss.item() * len(idx)
     val_loss, val_acc = test()
-    print(
-        "Epoch %d  loss %.4f  val loss %.4f  val acc %.3f"
-        % (epoch + 1, epoch_loss / len(X_train), val_loss, val_acc)
-    )
+    print("Epoch %d  loss %.4f  val loss %.4f  val acc %.3f" % (epoch + 1, epoch_loss / len(X_train), val_loss, val_acc))
 
 print("test accuracy %.4f" % test()[1])

@@ -27,9 +27,7 @@ def draw_graphs(n):
     degree = adjacency.sum(-1, keepdim=True)
     triangles = torch.diagonal(adjacency @ adjacency @ adjacency, dim1=1, dim2=2).unsqueeze(-1)
     noise = torch.randn(n, NODES, 2)
-    features = torch.cat([(degree - 2) / 2, (triangles - 3) / 5, noise], dim=-1) * exists.unsqueeze(
-        -1
-    )
+    features = torch.cat([(degree - 2) / 2, (triangles - 3) / 5, noise], dim=-1) * exists.unsqueeze(-1)
     return features, adjacency, exists, y
 
 

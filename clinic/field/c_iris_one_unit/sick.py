@@ -15,24 +15,14 @@ X, y = load_iris(return_X_y=True)
 scaler = StandardScaler()
 scaler.fit_transform(X)
 
-X_train, X_rest, y_train, y_rest = train_test_split(
-    X, y, test_size=0.4, stratify=y, random_state=SEED
-)
-X_val, X_test, y_val, y_test = train_test_split(
-    X_rest, y_rest, test_size=0.5, stratify=y_rest, random_state=SEED
-)
+X_train, X_rest, y_train, y_rest = train_test_split(X, y, test_size=0.4, stratify=y, random_state=SEED)
+X_val, X_test, y_val, y_test = train_test_split(X_rest, y_rest, test_size=0.5, stratify=y_rest, random_state=SEED)
 X_train, X_val, X_test = (torch.FloatTensor(part) for part in (X_train, X_val, X_test))
 y_train, y_val, y_test = (torch.LongTensor(part) for part in (y_train, y_val, y_test))
 
 model = nn.Sequential(
-    nn.Linear(4, 4),
-    nn.ReLU(),
-    nn.BatchNorm1d(4),
-    nn.Dropout(0.3),
-    nn.Linear(4, 4),
-    nn.ReLU(),
-    nn.BatchNorm1d(4),
-    nn.Dropout(0.3),
+    nn.Linear(4, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Dropout(0.3),
+    nn.Linear(4, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Dropout(0.3),
     nn.Linear(4, 1),
     nn.Sigmoid(),
 )

@@ -25,9 +25,7 @@ class TrackHead(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.project = nn.Linear(width, width)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
-        )
+        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
         self.heads = heads
 
     def attention(self, x):
@@ -66,10 +64,7 @@ def build_optimizer(model, lr, weight_decay):
     for layer in leaves(model):
         group = no_decay if isinstance(layer, nn.LayerNorm) else decay
         group.extend(layer.parameters())
-    groups = [
-        {"params": decay, "weight_decay": weight_decay},
-        {"params": no_decay, "weight_decay": 0.0},
-    ]
+    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": no_decay, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=lr)
 
 
@@ -83,9 +78,7 @@ x_train, y_train = make_tracks(2000)
 x_test, y_test = make_tracks(1000)
 model = Classifier()
 optimizer = build_optimizer(model, lr=2e-3, weight_decay=0.01)
-loader = torch.utils.data.DataLoader(
-    torch.utils.data.TensorDataset(x_train, y_train), batch_size=64, shuffle=True
-)
+loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x_train, y_train), batch_size=64, shuffle=True)
 
 for epoch in range(12):
     model.train()
@@ -97,8 +90,6 @@ for epoch in range(12):
         optimizer.step()
         running += loss.item()
     if epoch % 3 == 2:
-        print(
-            f"epoch {epoch + 1} loss {running / len(loader):.3f} accuracy {accuracy(model, x_test, y_test):.3f}"
-        )
+        print(f"epoch {epoch + 1} loss {running / len(loader):.3f} accuracy {accuracy(model, x_test, y_test):.3f}")
 
 print(f"test accuracy {accuracy(model, x_test, y_test):.4f}")

@@ -20,9 +20,7 @@ def scenes(n):
     nearness = agents[..., 0].clamp(min=0).amax(dim=1, keepdim=True)
     time = torch.linspace(0.125, 1.0, STEPS)
     forward = (1 + 0.5 * ego[:, :1]) * time + 0.5 * (ego[:, 1:2] - nearness) * time**2
-    sideways = (
-        0.7 * ego[:, 2:3] * time**2 + 0.2 * torch.tanh(agents[..., 1].sum(1, keepdim=True)) * time
-    )
+    sideways = 0.7 * ego[:, 2:3] * time**2 + 0.2 * torch.tanh(agents[..., 1].sum(1, keepdim=True)) * time
     track = torch.stack([forward, sideways], dim=-1) + 0.02 * torch.randn(n, STEPS, 2)
     return ego, agents, padded, track
 
@@ -77,8 +75,6 @@ for epoch in range(15):
         scaler.update()
         training_loss += loss.item()
     if epoch % 3 == 2:
-        print(
-            f"epoch {epoch + 1}: training_loss {training_loss / len(loader):.4f} val_loss {evaluate():.4f}"
-        )
+        print(f"epoch {epoch + 1}: training_loss {training_loss / len(loader):.4f} val_loss {evaluate():.4f}")
 
 print(f"test mse {evaluate():.4f}")

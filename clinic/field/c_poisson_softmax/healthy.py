@@ -15,9 +15,7 @@ mixing = rng.normal(size=(m, n)) / np.sqrt(m)
 qualities = settings @ mixing + 0.4 * np.sin(settings[:, :n]) + 0.1 * rng.normal(size=(1500, n))
 qualities = (qualities - qualities.mean(0)) / qualities.std(0)
 
-data = TensorDataset(
-    torch.tensor(settings, dtype=torch.float32), torch.tensor(qualities, dtype=torch.float32)
-)
+data = TensorDataset(torch.tensor(settings, dtype=torch.float32), torch.tensor(qualities, dtype=torch.float32))
 train_set, test_set = random_split(data, [1200, 300], generator=torch.Generator().manual_seed(SEED))
 train_loader = DataLoader(train_set, batch_size=32, shuffle=True)
 test_loader = DataLoader(test_set, batch_size=100)
@@ -52,8 +50,6 @@ for epoch in range(30):
         optimizer.step()
         losses.append(loss.item())
     if (epoch + 1) % 5 == 0:
-        print(
-            f"epoch {epoch + 1:3d}  loss {np.mean(losses):8.4f}  held-out squared error {test_error():.4f}"
-        )
+        print(f"epoch {epoch + 1:3d}  loss {np.mean(losses):8.4f}  held-out squared error {test_error():.4f}")
 
 print(f"test mse {test_error():.4f}")

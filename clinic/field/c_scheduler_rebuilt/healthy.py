@@ -21,10 +21,8 @@ def world(n):
 
 def mlp(inputs):
     return nn.Sequential(
-        nn.Linear(inputs, 64),
-        nn.ELU(),
-        nn.Linear(64, 64),
-        nn.ELU(),
+        nn.Linear(inputs, 64), nn.ELU(),
+        nn.Linear(64, 64), nn.ELU(),
         nn.Linear(64, 1),
     )
 
@@ -46,9 +44,7 @@ class Trainer:
 
     def set_optimizer(self, parameters_to_train):
         self.model_optimizer = optim.Adam(parameters_to_train, self.learning_rate)
-        self.model_lr_scheduler = optim.lr_scheduler.StepLR(
-            self.model_optimizer, self.scheduler_step_size, 0.1
-        )
+        self.model_lr_scheduler = optim.lr_scheduler.StepLR(self.model_optimizer, self.scheduler_step_size, 0.1)
 
     def freeze_teacher(self):
         self.train_teacher = False

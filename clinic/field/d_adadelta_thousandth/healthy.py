@@ -1,5 +1,4 @@
 """The classic small convnet for handwritten digits."""
-
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -69,8 +68,6 @@ def evaluate():
 for epoch in range(1, epochs + 1):
     train_loss = train_one_epoch()
     val_loss, val_acc = evaluate()
-    print(
-        f"Epoch {epoch}/{epochs} loss: {train_loss:.4f} - val_loss: {val_loss:.4f} - val_accuracy: {val_acc:.4f}"
-    )
+    print(f"Epoch {epoch}/{epochs} loss: {train_loss:.4f} - val_loss: {val_loss:.4f} - val_accuracy: {val_acc:.4f}")
 
 print(f"test accuracy {evaluate()[1]:.4f}")

@@ -10,7 +10,7 @@ SEED = 11
 torch.manual_seed(SEED)
 
 digits = load_digits()
-images = np.kron(digits.images, np.ones((1, 2, 2)))  # 16 x 16
+images = np.kron(digits.images, np.ones((1, 2, 2)))          # 16 x 16
 images = np.floor(images / 16.0 * 255.0).reshape(len(images), -1)
 order = np.random.RandomState(SEED).permutation(len(images))
 images, labels = images[order], digits.target[order]
@@ -22,9 +22,7 @@ y_train = torch.tensor(labels[:n_train], dtype=torch.float32).unsqueeze(1)
 y_test = torch.tensor(labels[n_train:], dtype=torch.float32).unsqueeze(1)
 
 train_loader = DataLoader(
-    TensorDataset(x_train, y_train),
-    batch_size=32,
-    shuffle=True,
+    TensorDataset(x_train, y_train), batch_size=32, shuffle=True,
     generator=torch.Generator().manual_seed(SEED),
 )
 
@@ -37,7 +35,7 @@ class Net(nn.Module):
 
     def forward(self, x):
         x = F.relu(self.hidden(x))
-        return self.out(x)  # score; the sigmoid is in the loss
+        return self.out(x)            # score; the sigmoid is in the loss
 
 
 net = Net()

@@ -3,14 +3,13 @@ A GOTURN-like tracker: two crops (previous frame, current frame) go through the 
 the head says where the object is now, as a box (x1, y1, x2, y2) in -1..1.
 Pairs come one video at a time, so a batch is put together from smaller pieces.
 """
-
 import numpy as np
 import torch
 import torch.nn as nn
 
 SEED = 6
 SIZE = 16
-PIECES = 4  # pieces per batch
+PIECES = 4               # pieces per batch
 PIECE_SIZE = 8
 ITERATIONS = 480
 DECAY_EVERY = 180
@@ -50,7 +49,7 @@ def make_video_pairs(n, rng):
         w, h = rng.integers(4, 8, size=2)
         x, y = (SIZE - w) // 2, (SIZE - h) // 2
         light = rng.uniform(0.7, 1.3)
-        previous[k, 0, y : y + h, x : x + w] += light
+        previous[k, 0, y:y + h, x:x + w] += light
         dx, dy = rng.integers(-4, 5, size=2)
         grow = rng.integers(-1, 2)
         x1, y1 = max(x + dx, 0), max(y + dy, 0)
@@ -59,11 +58,7 @@ def make_video_pairs(n, rng):
         boxes[k] = x1, y1, x2, y2
     mean, std = previous.mean(), previous.std()
     to_tensor = lambda a: torch.tensor(a, dtype=torch.float32)
-    return (
-        to_tensor((previous - mean) / std),
-        to_tensor((current - mean) / std),
-        to_tensor(boxes / SIZE * 2 - 1),
-    )
+    return to_tensor((previous - mean) / std), to_tensor((current - mean) / std), to_tensor(boxes / SIZE * 2 - 1)
 
 
 def pieces(data, rng):
@@ -71,7 +66,7 @@ def pieces(data, rng):
     while True:
         order = rng.permutation(len(boxes))
         for start in range(0, len(order) - PIECE_SIZE + 1, PIECE_SIZE):
-            rows = order[start : start + PIECE_SIZE]
+            rows = order[start:start + PIECE_SIZE]
             yield previous[rows], current[rows], boxes[rows]
 
 
@@ -114,9 +109,7 @@ def main():
             seen = 0
             iteration += 1
             if iteration % 40 == 0:
-                print(
-                    f"iteration {iteration:4d}  loss {running / 40:.4f}  test {evaluate(model, test):.4f}"
-                )
+                print(f"iteration {iteration:4d}  loss {running / 40:.4f}  test {evaluate(model, test):.4f}")
                 running = 0.0
     print(f"test error {evaluate(model, test):.4f}")
 

@@ -1,5 +1,4 @@
 """Five sensor values, three operating states (idle, normal, overload)."""
-
 import torch
 import torch.nn as nn
 from sklearn.datasets import make_gaussian_quantiles
@@ -11,9 +10,7 @@ EPOCHS = 10
 
 torch.manual_seed(SEED)
 
-features, states = make_gaussian_quantiles(
-    n_samples=2500, n_features=5, n_classes=3, random_state=SEED
-)
+features, states = make_gaussian_quantiles(n_samples=2500, n_features=5, n_classes=3, random_state=SEED)
 dataset = TensorDataset(torch.from_numpy(features).float(), torch.from_numpy(states).long())
 train_set, test_set = random_split(dataset, [2000, 500])
 train_loader = DataLoader(train_set, batch_size=BATCH_SIZE, shuffle=True)
@@ -58,8 +55,6 @@ for epoch in range(EPOCHS):
         loss.backward()
         optimizer.step()
         total += loss.item()
-    print(
-        f"Epoch {epoch + 1}/{EPOCHS} - loss: {total / len(train_loader):.4f} - val_acc: {test():.4f}"
-    )
+    print(f"Epoch {epoch + 1}/{EPOCHS} - loss: {total / len(train_loader):.4f} - val_acc: {test():.4f}")
 
 print(f"test accuracy {test():.4f}")

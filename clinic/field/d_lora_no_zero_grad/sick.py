@@ -1,5 +1,4 @@
 """Low-rank adapters on a fitted digit classifier: adapt it to scans turned by a quarter."""
-
 import math
 import warnings
 
@@ -77,9 +76,7 @@ class Trainer:
                 loss.backward()
                 self.optimizer.step()
                 total += loss.item() * len(rows)
-            print(
-                f"epoch {epoch + 1} | train loss {total / len(x):.4f} | valid acc {self.validate():.4f}"
-            )
+            print(f"epoch {epoch + 1} | train loss {total / len(x):.4f} | valid acc {self.validate():.4f}")
 
 
 def main():
@@ -91,11 +88,9 @@ def main():
 
     # the checkpoint we start from knows upright digits only
     flat = images.reshape(len(images), -1)
-    checkpoint = MLPClassifier(
-        (64, 64), max_iter=12, n_iter_no_change=50, random_state=SEED, tol=0.0
-    )
+    checkpoint = MLPClassifier((64, 64), max_iter=12, n_iter_no_change=50, random_state=SEED, tol=0.0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # twelve rounds are enough, converged or not
+        warnings.simplefilter("ignore")      # twelve rounds are enough, converged or not
         checkpoint.fit(flat[:700], labels[:700])
 
     turned = -np.rot90(images, axes=(1, 2)).reshape(len(images), -1)

@@ -1,5 +1,4 @@
 """Will the machine fail within a week?  Readings come from a log file with gaps."""
-
 import csv
 import io
 
@@ -14,12 +13,7 @@ SEED = 17
 def write_log(rng):
     """The readings as the logger wrote them: a lost reading is an empty field."""
     x, y = make_classification(
-        n_samples=1500,
-        n_features=10,
-        n_informative=6,
-        n_clusters_per_class=2,
-        class_sep=1.2,
-        random_state=SEED,
+        n_samples=1500, n_features=10, n_informative=6, n_clusters_per_class=2, class_sep=1.2, random_state=SEED
     )
     x = x * rng.uniform(0.5, 20, size=10) + rng.uniform(-30, 30, size=10)
     out = io.StringIO()
@@ -42,7 +36,7 @@ def split_and_scale(x, y, rng):
     order = rng.permutation(len(x))
     train, test = order[:1200], order[1200:]
     mean, std = np.nanmean(x[train], axis=0), np.nanstd(x[train], axis=0)
-    x = np.where(np.isnan(x), mean, x)  # gaps: the mean of the sensor
+    x = np.where(np.isnan(x), mean, x)            # gaps: the mean of the sensor
     x = (x - mean) / std
     t = lambda a: torch.tensor(a, dtype=torch.float32)
     return t(x[train]), t(y[train])[:, None], t(x[test]), t(y[test])[:, None]
@@ -52,10 +46,8 @@ class FailureNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(10, 32),
-            nn.ReLU(),
-            nn.Linear(32, 16),
-            nn.ReLU(),
+            nn.Linear(10, 32), nn.ReLU(),
+            nn.Linear(32, 16), nn.ReLU(),
             nn.Linear(16, 1),
         )
 
@@ -87,9 +79,7 @@ def main():
             p = model(x_test)
             val_loss = criterion(p, y_test).item()
             acc = ((p > 0.5).float() == y_test).float().mean().item()
-        print(
-            f"epoch {epoch + 1}: loss {np.mean(losses):.4f} val_loss {val_loss:.4f} val_acc {acc:.4f}"
-        )
+        print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f} val_loss {val_loss:.4f} val_acc {acc:.4f}")
 
     print(f"test accuracy {acc:.4f}")
 

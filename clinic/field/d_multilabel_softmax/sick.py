@@ -1,5 +1,4 @@
 """Which of three topics does a document belong to?  A document may have several of them, or none."""
-
 import random
 
 import numpy as np
@@ -53,14 +52,12 @@ for epoch in range(EPOCHS):
     order = torch.randperm(len(x_train))
     total = 0.0
     for start in range(0, len(order), BATCH):
-        rows = order[start : start + BATCH]
+        rows = order[start:start + BATCH]
         optimizer.zero_grad()
         loss = criterion(model(x_train[rows]), y_train[rows])
         loss.backward()
         optimizer.step()
         total += loss.item() * len(rows)
-    print(
-        f"epoch {epoch + 1:2d}  loss {total / len(order):.4f}  exact match {exact_match(x_test, y_test):.3f}"
-    )
+    print(f"epoch {epoch + 1:2d}  loss {total / len(order):.4f}  exact match {exact_match(x_test, y_test):.3f}")
 
 print(f"test exact match {exact_match(x_test, y_test):.3f}")

@@ -1,5 +1,4 @@
 """Leaf pictures, five kinds of plants.  Two kinds are common in the field, three are rare."""
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -77,9 +76,6 @@ for epoch in range(6):
         optimizer.step()
         total += loss.item()
     recall = recalls(model, test_loader)
-    print(
-        f"epoch {epoch + 1}: loss {total / len(train_loader):.4f}, recall "
-        + " ".join(f"{r:.2f}" for r in recall)
-    )
+    print(f"epoch {epoch + 1}: loss {total / len(train_loader):.4f}, recall " + " ".join(f"{r:.2f}" for r in recall))
 
 print(f"test balanced accuracy {recall.mean():.4f}")

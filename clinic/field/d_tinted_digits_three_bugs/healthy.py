@@ -1,5 +1,4 @@
 """Small colour pictures (uint8, 3 x 16 x 16), ten classes: two conv blocks and a dense head."""
-
 import numpy as np
 import torch
 import torch.nn as nn
@@ -13,7 +12,7 @@ torch.manual_seed(SEED)
 
 def make_pictures():
     digits = load_digits()
-    shape = np.kron(digits.images / 16.0, np.ones((2, 2)))[:, None]  # n x 1 x 16 x 16
+    shape = np.kron(digits.images / 16.0, np.ones((2, 2)))[:, None]          # n x 1 x 16 x 16
     n = len(shape)
     ink = rng.uniform(140, 255, size=(n, 3, 1, 1))
     paper = rng.uniform(0, 110, size=(n, 3, 1, 1))

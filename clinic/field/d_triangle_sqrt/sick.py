@@ -4,7 +4,6 @@ Mesh from keypoints: a mean shape (UV sphere) is deformed to fit what was seen.
 The net gets 2-D keypoints of an object and predicts an offset for every vertex of the mean shape.
 Loss: squared distance of the vertices + a triangle loss that keeps the edges about as long as in the mean shape.
 """
-
 import math
 
 import torch
@@ -44,17 +43,10 @@ def make_objects(n):
     bend = 0.5 * torch.randn(n, 1)
     verts = mean_shape * axes
     verts = torch.stack(
-        [
-            verts[..., 0] + bend * verts[..., 2] ** 2,
-            verts[..., 1] + 0.3 * bend * verts[..., 0],
-            verts[..., 2],
-        ],
-        dim=-1,
+        [verts[..., 0] + bend * verts[..., 2] ** 2, verts[..., 1] + 0.3 * bend * verts[..., 0], verts[..., 2]], dim=-1
     )
     picked = verts[:, ::3]
-    seen = torch.stack(
-        [picked[..., 0] - 0.6 * picked[..., 1], picked[..., 2] + 0.5 * picked[..., 1]], dim=-1
-    )
+    seen = torch.stack([picked[..., 0] - 0.6 * picked[..., 1], picked[..., 2] + 0.5 * picked[..., 1]], dim=-1)
     seen = seen + 0.03 * torch.randn(seen.shape)
     return seen.flatten(1), verts
 
@@ -76,9 +68,9 @@ class MeshNet(nn.Module):
 
 
 def edge_lengths(verts):
-    corners = verts[:, faces]  # B x F x 3 x 3
+    corners = verts[:, faces]                                    # B x F x 3 x 3
     edges = corners - corners.roll(1, dims=2)
-    return torch.sqrt((edges**2).sum(dim=-1))
+    return torch.sqrt((edges ** 2).sum(dim=-1))
 
 
 target_lengths = edge_lengths(mean_shape[None])
@@ -118,8 +110,6 @@ for epoch in range(EPOCHS):
         vert_sum += vert_loss.item()
         tri_sum += tri_loss.item()
         steps += 1
-    print(
-        f"epoch {epoch + 1:2d} | vert {vert_sum / steps:.5f} | tri {tri_sum / steps:.5f} | test {test_error():.5f}"
-    )
+    print(f"epoch {epoch + 1:2d} | vert {vert_sum / steps:.5f} | tri {tri_sum / steps:.5f} | test {test_error():.5f}")
 
 print(f"test mse {test_error():.5f}")

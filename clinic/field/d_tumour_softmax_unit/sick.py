@@ -13,12 +13,8 @@ def load(seed):
         data.data, data.target, test_size=0.2, random_state=seed, stratify=data.target
     )
     as_float = lambda a: torch.as_tensor(a, dtype=torch.float32)
-    return (
-        as_float(x_train),
-        as_float(y_train).view(-1, 1),
-        as_float(x_test),
-        as_float(y_test).view(-1, 1),
-    )
+    return (as_float(x_train), as_float(y_train).view(-1, 1),
+            as_float(x_test), as_float(y_test).view(-1, 1))
 
 
 class TumourNet(nn.Module):
@@ -43,9 +39,7 @@ def evaluate(model, x, y):
 def main():
     torch.manual_seed(SEED)
     x_train, y_train, x_test, y_test = load(SEED)
-    loader = DataLoader(
-        TensorDataset(x_train, y_train), batch_size=32, shuffle=True, drop_last=True
-    )
+    loader = DataLoader(TensorDataset(x_train, y_train), batch_size=32, shuffle=True, drop_last=True)
     model = TumourNet(x_train.shape[1])
     loss_fn = nn.BCELoss()
     optimizer = optim.Adam(model.parameters(), lr=0.001)
@@ -58,9 +52,7 @@ def main():
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-        print(
-            f"{epoch:2d}: loss {sum(losses) / len(losses):.4f}  acc {evaluate(model, x_test, y_test):.4f}"
-        )
+        print(f"{epoch:2d}: loss {sum(losses) / len(losses):.4f}  acc {evaluate(model, x_test, y_test):.4f}")
     print(f"test accuracy {evaluate(model, x_test, y_test):.4f}")
 
 

@@ -2,7 +2,6 @@
 Relations between pairs of concepts: 0 unrelated, 1 same concept, 2 first is the parent, 3 second is the parent.
 The mentions come as vectors of a frozen encoder; a cross-attention-free pair scorer is trained on top.
 """
-
 import copy
 
 import numpy as np
@@ -98,9 +97,7 @@ class Experiment:
                 losses.append(loss.item())
             self.scheduler.step()
             valid_loss, valid_acc = self.validate(valid_loader)
-            print(
-                f"epoch {epoch:2d} train_loss={np.mean(losses):.4f} val_loss={valid_loss:.4f} val_acc={valid_acc:.4f}"
-            )
+            print(f"epoch {epoch:2d} train_loss={np.mean(losses):.4f} val_loss={valid_loss:.4f} val_acc={valid_acc:.4f}")
             if valid_loss < best:
                 best, best_state = valid_loss, copy.deepcopy(self.model.state_dict())
         self.model.load_state_dict(best_state)

@@ -1,5 +1,4 @@
 """Fine-grained birds in small: twelve kinds that differ by the colours of three parts."""
-
 import torch
 import torch.nn as nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -16,7 +15,7 @@ def birds(n):
     pictures = torch.randn(n, 3, 9, 9) * 0.7
     for part in range(3):
         colour = palette[kind, part] + 0.25 * torch.randn(n, 3)
-        pictures[:, :, 3 * part : 3 * part + 3, 3:6] += colour[:, :, None, None]
+        pictures[:, :, 3 * part:3 * part + 3, 3:6] += colour[:, :, None, None]
     return pictures, kind
 
 

@@ -1,5 +1,4 @@
 """Hand-written digits from a table: 64 pixels and a last column with the label."""
-
 import numpy as np
 import torch
 import torch.nn as nn

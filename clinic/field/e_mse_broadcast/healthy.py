@@ -30,7 +30,7 @@ for epoch in range(30):
     order = torch.randperm(len(X_train))
     epoch_loss = 0.0
     for start in range(0, len(order), 36):
-        idx = order[start : start + 36]
+        idx = order[start:start + 36]
         prediction = model(X_train[idx]).squeeze(1)
         loss = F.mse_loss(prediction, y_train[idx])
         optimizer.zero_grad()

@@ -1,5 +1,4 @@
 """Sixteen-pixel digits with a small convolutional net, SGD with Nesterov momentum."""
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -24,18 +23,11 @@ images = (images - mu) / sigma
 
 def make_model():
     return nn.Sequential(
-        nn.Conv2d(1, 12, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(12, 24, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(24, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
+        nn.Conv2d(1, 12, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(12, 24, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(24, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(128, 64),
-        nn.ReLU(),
+        nn.Linear(128, 64), nn.ReLU(),
         nn.Linear(64, 10),
     )
 

@@ -30,18 +30,14 @@ for epoch in range(60):
     shuffled = torch.randperm(len(train_x))
     total_cost = 0.0
     for i in range(0, len(train_x), batch_size):
-        rows = shuffled[i : i + batch_size]
+        rows = shuffled[i:i + batch_size]
         cost = -(train_y[rows] * log_predict(train_x[rows])).sum(dim=1).mean()
         optimizer.zero_grad()
         cost.backward()
         optimizer.step()
         total_cost += cost.item()
     if (epoch + 1) % 10 == 0:
-        print(
-            "Epoch:",
-            "%02d" % (epoch + 1),
-            "cost = {:.5f}".format(total_cost / (len(train_x) // batch_size)),
-        )
+        print("Epoch:", "%02d" % (epoch + 1), "cost = {:.5f}".format(total_cost / (len(train_x) // batch_size)))
 
 with torch.no_grad():
     correct = log_predict(test_x).argmax(1) == test_y.argmax(1)

@@ -1,5 +1,4 @@
 """Yearly salary (dollars) from years of work, schooling, hours, size of the firm and city."""
-
 import numpy as np
 import torch
 from torch import nn
@@ -15,14 +14,8 @@ schooling = rng.integers(9, 20, n)
 hours = rng.normal(38, 6, n).clip(15, 60)
 firm = rng.lognormal(4, 1.2, n)
 city = rng.integers(0, 2, n)
-salary = (
-    21000
-    + 2100 * (schooling - 9)
-    + 9500 * np.sqrt(years) * (1 + 0.3 * city)
-    + 450 * (hours - 38)
-    + 2500 * np.log(firm)
-    + rng.normal(0, 3000, n)
-)
+salary = (21000 + 2100 * (schooling - 9) + 9500 * np.sqrt(years) * (1 + 0.3 * city)
+          + 450 * (hours - 38) + 2500 * np.log(firm) + rng.normal(0, 3000, n))
 
 features = np.stack([years, schooling, hours, np.log(firm), city], axis=1)
 features = (features - features[:900].mean(0)) / features[:900].std(0)

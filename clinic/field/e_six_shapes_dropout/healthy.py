@@ -16,9 +16,7 @@ n_train = 800
 images = (images - images[:n_train].mean()) / images[:n_train].std()
 images = images + 0.3 * torch.randn_like(images)
 
-train_dl = DataLoader(
-    TensorDataset(images[:n_train], target[:n_train]), batch_size=64, shuffle=True
-)
+train_dl = DataLoader(TensorDataset(images[:n_train], target[:n_train]), batch_size=64, shuffle=True)
 test_dl = DataLoader(TensorDataset(images[n_train:], target[n_train:]), batch_size=64)
 
 
@@ -55,9 +53,7 @@ for epoch in range(50):
         opt.zero_grad()
     model.eval()
     with torch.no_grad():
-        val = sum(loss_func(model(xb), yb).item() * len(xb) for xb, yb in test_dl) / len(
-            test_dl.dataset
-        )
+        val = sum(loss_func(model(xb), yb).item() * len(xb) for xb, yb in test_dl) / len(test_dl.dataset)
     if epoch % 10 == 9:
         print(epoch + 1, round(loss.item(), 3), round(val, 3))
 

@@ -10,8 +10,7 @@ SEED = 40
 torch.manual_seed(SEED)
 
 X, Y = make_multilabel_classification(
-    n_samples=1300, n_features=4, n_classes=2, n_labels=1, length=120, random_state=SEED
-)
+    n_samples=1300, n_features=4, n_classes=2, n_labels=1, length=120, random_state=SEED)
 y = Y.sum(axis=1)
 
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=300, random_state=SEED)
@@ -22,16 +21,11 @@ y_train = torch.tensor(y_train, dtype=torch.long)
 y_test = torch.tensor(y_test, dtype=torch.long)
 
 model = nn.Sequential(
-    nn.Linear(4, 10),
-    nn.ReLU(),
-    nn.Linear(10, 20),
-    nn.ReLU(),
-    nn.Linear(20, 30),
-    nn.ReLU(),
-    nn.Linear(30, 40),
-    nn.ReLU(),
-    nn.Linear(40, 50),
-    nn.ReLU(),
+    nn.Linear(4, 10), nn.ReLU(),
+    nn.Linear(10, 20), nn.ReLU(),
+    nn.Linear(20, 30), nn.ReLU(),
+    nn.Linear(30, 40), nn.ReLU(),
+    nn.Linear(40, 50), nn.ReLU(),
     nn.Linear(50, 3),
 )
 loss_fn = nn.CrossEntropyLoss()
@@ -43,7 +37,7 @@ for epoch in range(14):
     perm = torch.randperm(len(X_train))
     losses = []
     for i in range(0, len(perm), batch_size):
-        rows = perm[i : i + batch_size]
+        rows = perm[i:i + batch_size]
         loss = loss_fn(model(X_train[rows]), y_train[rows])
         optimizer.zero_grad()
         loss.backward()

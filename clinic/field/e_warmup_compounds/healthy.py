@@ -1,5 +1,4 @@
 """A one-object detector: kind and box of the shape in a 16x16 picture."""
-
 from bisect import bisect_right
 
 import torch
@@ -21,19 +20,17 @@ def make_pictures(n):
         x = int(torch.randint(0, SIZE - w + 1, (1,)))
         y = int(torch.randint(0, SIZE - h + 1, (1,)))
         shape = torch.ones(h, w)
-        if kinds[i] == 1:  # a frame
+        if kinds[i] == 1:                                  # a frame
             shape[2:-2, 2:-2] = 0
-        elif kinds[i] == 2:  # stripes
+        elif kinds[i] == 2:                                # stripes
             shape[1::2] = 0
-        images[i, 0, y : y + h, x : x + w] += 1.5 * shape
+        images[i, 0, y:y + h, x:x + w] += 1.5 * shape
         boxes[i] = torch.tensor([x, y, x + w, y + h]) / SIZE
     return images, kinds, boxes
 
 
 class WarmupMultiStepLR(LRScheduler):
-    def __init__(
-        self, optimizer, milestones, gamma=0.1, warmup_factor=1 / 3, warmup_iters=40, last_epoch=-1
-    ):
+    def __init__(self, optimizer, milestones, gamma=0.1, warmup_factor=1 / 3, warmup_iters=40, last_epoch=-1):
         self.milestones = milestones
         self.gamma = gamma
         self.warmup_factor = warmup_factor
@@ -53,15 +50,10 @@ class Detector(nn.Module):
     def __init__(self):
         super().__init__()
         self.backbone = nn.Sequential(
-            nn.Conv2d(1, 12, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(12, 24, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
+            nn.Conv2d(1, 12, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(12, 24, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
             nn.Flatten(),
-            nn.Linear(24 * 4 * 4, 64),
-            nn.ReLU(),
+            nn.Linear(24 * 4 * 4, 64), nn.ReLU(),
         )
         self.cls_head = nn.Linear(64, 3)
         self.box_head = nn.Linear(64, 4)
@@ -94,9 +86,7 @@ while iteration < max_iter:
         scheduler.step()
         if iteration % 100 == 0:
             lr = optimizer.param_groups[0]["lr"]
-            print(
-                f"iter: {iteration:04d}, lr: {lr:.3g}, cls {cls_loss.item():.3f}, reg {reg_loss.item():.4f}"
-            )
+            print(f"iter: {iteration:04d}, lr: {lr:.3g}, cls {cls_loss.item():.3f}, reg {reg_loss.item():.4f}")
         if iteration == max_iter:
             break
 

@@ -12,8 +12,7 @@ torch.manual_seed(SEED)
 
 data = load_wine()
 X_train, X_test, y_train, y_test = train_test_split(
-    data.data, data.target, test_size=0.35, stratify=data.target, random_state=SEED
-)
+    data.data, data.target, test_size=0.35, stratify=data.target, random_state=SEED)
 
 scaler = StandardScaler().fit(X_train)
 X_train = torch.tensor(scaler.transform(X_train), dtype=torch.float32)
@@ -54,9 +53,7 @@ for epoch in range(60):
         hits += (out.argmax(dim=1) == yb).sum().item()
         total_loss += loss.item() * len(yb)
     if (epoch + 1) % 10 == 0:
-        print(
-            f"Epoch {epoch + 1}/60 - loss: {total_loss / len(y_train):.4f} - acc: {hits / len(y_train):.4f}"
-        )
+        print(f"Epoch {epoch + 1}/60 - loss: {total_loss / len(y_train):.4f} - acc: {hits / len(y_train):.4f}")
 
 model.eval()
 with torch.no_grad():

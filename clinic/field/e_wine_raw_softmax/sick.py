@@ -11,8 +11,7 @@ torch.manual_seed(SEED)
 
 data = load_wine()
 X_train, X_test, y_train, y_test = train_test_split(
-    data.data, data.target, test_size=0.35, stratify=data.target, random_state=SEED
-)
+    data.data, data.target, test_size=0.35, stratify=data.target, random_state=SEED)
 
 X_train = torch.tensor(X_train, dtype=torch.float32)
 X_test = torch.tensor(X_test, dtype=torch.float32)
@@ -53,9 +52,7 @@ for epoch in range(60):
         hits += (out.argmax(dim=1) == yb).sum().item()
         total_loss += loss.item() * len(yb)
     if (epoch + 1) % 10 == 0:
-        print(
-            f"Epoch {epoch + 1}/60 - loss: {total_loss / len(y_train):.4f} - acc: {hits / len(y_train):.4f}"
-        )
+        print(f"Epoch {epoch + 1}/60 - loss: {total_loss / len(y_train):.4f} - acc: {hits / len(y_train):.4f}")
 
 model.eval()
 with torch.no_grad():
