@@ -1,4 +1,7 @@
-"""Runs many programs watched, each in a process of its own that finds torch already loaded."""
+"""Runs many programs watched, each in a process of its own that finds torch already loaded.
+
+The processes are forked from a server that runs no threads and has only imported.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from benchmarks.cases import Case
 
 Read = TypeVar("Read")
 WORKERS: Final = 2
+PRELOADED: Final = ["benchmarks.trials", "sklearn.datasets", "torch"]
 LONGEST_SECONDS: Final = 120
 SEEDERS: Final = frozenset({"manual_seed", "seed", "default_rng", "RandomState", "Random"})
 KEYWORDS: Final = frozenset({"random_state", "seed"})
@@ -36,24 +40,15 @@ def run_all(
         read: called in the program's own process; what it returns must be picklable.
         seed_offset: added to every seed that a program sets.
     """
-    import sklearn.datasets  # noqa: F401  # loaded once, for all
-    import torch
-
-    torch.set_num_threads(1)
     with ThreadPoolExecutor(WORKERS) as pool:
-        results = pool.map(partial(run_surely, read=read, seed_offset=seed_offset), cases)
+        results = pool.map(partial(run_one, read=read, seed_offset=seed_offset), cases)
         yield from zip(cases, results, strict=True)
 
 
-def run_surely(case: Case, read: Callable[[Verdict], Read], seed_offset: int) -> Read | None:
-    """Run one program, twice if need be: rarely a fork of two threads does not come up."""
-    first = run_one(case, read, seed_offset)
-    return run_one(case, read, seed_offset) if first is None else first
-
-
 def run_one(case: Case, read: Callable[[Verdict], Read], seed_offset: int) -> Read | None:
-    """Run one program in a fork of this process."""
-    context = multiprocessing.get_context("fork")
+    """Run one program in a process of its own."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
     receiver, sender = context.Pipe(duplex=False)
     result = None
     folder = tempfile.mkdtemp()  # a TemporaryDirectory would be removed at the fork's exit as well
@@ -72,7 +67,10 @@ def run_one(case: Case, read: Callable[[Verdict], Read], seed_offset: int) -> Re
 
 
 def watch(program: Path, read: Callable[[Verdict], Any], sender: Any) -> None:
-    """In the fork: run the program quietly and send what was read."""
+    """In that process: run the program quietly and send what was read."""
+    import torch
+
+    torch.set_num_threads(1)
     os.chdir(program.parent)
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
