@@ -29,17 +29,20 @@ class Spy(Probe):
     def on_backward(self, loss: torch.Tensor) -> None:
         SEEN.append(("backward", self.step))
 
-    def on_step(self, optimizer: Any, *, is_sampled: bool) -> None:
+    def on_sampled_step(self, optimizer: Any) -> None:
+        SEEN.append(("sampled", self.step))
+
+    def on_step(self, optimizer: Any) -> None:
         self.note("backwards", 7.0, "spy")
         self.fact("spied", {str(self.step): True})
 
-    def after_step(self, optimizer: Any, *, is_sampled: bool) -> None:
+    def after_step(self, optimizer: Any) -> None:
         SEEN.append(("stepped", self.step))
 
     def on_batch(self, loader: Any, batch: Any) -> None:
         SEEN.append(("batch", len(batch[0])))
 
-    def on_call(self, module: nn.Module, inputs: Any, output: Any, *, is_evaluation: bool) -> None:
+    def on_call(self, module: nn.Module, inputs: Any, output: Any, is_evaluation: bool) -> None:
         SEEN.append(("evaluation" if is_evaluation else "training", type(module).__name__))
 
 
@@ -77,7 +80,17 @@ def test_steps_backwards_calls_and_batches_are_told_in_order() -> None:
         train(model, torch.optim.SGD(model.parameters(), lr=0.1), steps=1)
     torch.vander(torch.ones(1))  # no longer watched
     kinds = [kind for kind, _ in SEEN]
-    assert kinds == ["call", "batch", "training", "backward", "stepped"]
+    assert kinds == ["call", "batch", "training", "backward", "sampled", "stepped"]
+
+
+def test_what_costs_time_is_told_of_sampled_steps_only() -> None:
+    model = small()
+    with babysit.watch(quiet=True, store=False):
+        train(model, torch.optim.SGD(model.parameters(), lr=0.1), steps=40)
+    stepped = [step for kind, step in SEEN if kind == "stepped"]
+    sampled = [step for kind, step in SEEN if kind == "sampled"]
+    assert stepped == list(range(40))
+    assert sampled[:3] == [0, 1, 2] and len(sampled) < 20
 
 
 def test_notes_and_facts_belong_to_the_step_that_closes_next() -> None:

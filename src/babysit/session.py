@@ -27,6 +27,8 @@ from babysit.store.segment import Segment, new_id
 from babysit.target import Target
 from babysit.version import __version__
 
+LONGEST_WAIT = 0.2  # seconds
+
 _current: Session | None = None
 
 
@@ -52,6 +54,9 @@ class Session:
         self._watcher: Any = None
         self._undo: list[Callable[[], None]] = []
         self._segment: Segment | None = None
+        self._waiting: list[dict[str, Any]] = []
+        self._taken_in = 0.0
+        self._num_steps = 0
         self._early_logs: list[dict[str, float]] = []
         self._announced: set[tuple[str, str | None]] = set()
         self._next_look: dict[int, int] = {}
@@ -139,6 +144,7 @@ class Session:
         """In a child of the script: say nothing, write nothing."""
         if self._watcher is not None:
             self._watcher.abandon()
+        self._waiting = []
         if self._segment is not None:
             self._segment.close()
             self._segment = None
@@ -146,24 +152,42 @@ class Session:
     # -- events --------------------------------------------------------------------------
 
     def emit(self, event: dict[str, Any]) -> None:
-        """Add one event to the run and to the file."""
+        """Add one event to the run and to the file; ordinary steps wait for company.
+
+        A step's numbers are little work each, but cold work: taken in alone, between the
+        training's own steps, they cost several times what they do in a row.
+        """
         with self._lock:
-            self.run.apply(event)
+            self._waiting.append(event)
+            now = time.perf_counter()
             if event["event"] == "step":
+                self._num_steps += 1
                 loss = event["values"].get("loss", 0.0)
                 self._looks_bad |= not abs(loss) < float("inf")
-            elif event["event"] == "training" and self._early_logs:
-                waiting, self._early_logs = self._early_logs, []
-                for values in waiting:
-                    self.log(values)
+                if now - self._taken_in < LONGEST_WAIT:
+                    return
+            self._taken_in = now
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Apply and write what waits."""
+        with self._lock:
+            events, self._waiting = self._waiting, []
+            for event in events:
+                self.run.apply(event)
             if self._segment is not None:
                 try:
-                    self._segment.write(event)
+                    self._segment.write(events)
                 except OSError as error:
                     self._give_up_storing(error)
+            if self._early_logs and self.run.trainings:
+                early, self._early_logs = self._early_logs, []
+                for values in early:
+                    self.log(values)
 
     def log(self, values: Mapping[str, float]) -> None:
         """Add logged metrics to the training at hand."""
+        self._take_in()
         if not self.run.trainings:
             self._early_logs.append(dict(values))
             return
@@ -193,13 +217,13 @@ class Session:
 
     # -- while it runs -------------------------------------------------------------------
 
-    def _on_step(self, number: int) -> bool:
+    def _on_step(self, number: int, steps: int) -> bool:
         """Announce what has become certain of a training; whether to stop it."""
-        total, steps = self.run.steps, self.run.trainings[number].steps
-        stop = self.settings.max_steps is not None and total >= self.settings.max_steps
+        stop = self.settings.max_steps is not None and self._num_steps >= self.settings.max_steps
         if steps >= self._next_look.get(number, 1) or self._looks_bad:
             self._next_look[number] = max(self._next_look.get(number, 1), 2 * steps)
             self._looks_bad = False
+            self._take_in()
             found = diagnose(self.run, only=number).findings
             for finding in found:
                 self._announce(finding, steps)

@@ -36,6 +36,7 @@ class ProbeBench:
         self._notes: Notes = {}
         self._facts: dict[str, Any] = {}
         self._probes = [kind(self) for kind in probe.kinds()]
+        self._by_event: dict[str, list[Callable[..., None]]] = {}
 
     # -- for probes ----------------------------------------------------------------------
 
@@ -66,41 +67,32 @@ class ProbeBench:
     # -- for the watcher -----------------------------------------------------------------
 
     def attach(self) -> None:
-        for one in self._probes:
-            self._faults.guard(one.attach)
+        self._tell("attach")
 
     def on_backward(self, loss: Tensor) -> None:
-        for one in self._wanting("on_backward"):
-            self._faults.guard(one.on_backward, loss)
+        self._tell("on_backward", loss)
 
-    def on_step(self, optimizer: Optimizer, is_sampled: bool) -> None:
-        for one in self._wanting("on_step"):
-            self._faults.guard(lambda one=one: one.on_step(optimizer, is_sampled=is_sampled))
+    def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+        self._tell("on_step", optimizer)
+        if is_sampled:
+            self._tell("on_sampled_step", optimizer)
 
-    def after_step(self, optimizer: Optimizer, is_sampled: bool) -> None:
-        for one in self._wanting("after_step"):
-            self._faults.guard(lambda one=one: one.after_step(optimizer, is_sampled=is_sampled))
+    def after_step(self, optimizer: Optimizer) -> None:
+        self._tell("after_step", optimizer)
 
     def on_batch(self, loader: Any, batch: Any) -> None:
-        for one in self._wanting("on_batch"):
-            self._faults.guard(one.on_batch, loader, batch)
+        self._tell("on_batch", loader, batch)
 
     def on_call(
         self, module: nn.Module, inputs: Sequence[Any], output: Any, is_evaluation: bool
     ) -> None:
-        for one in self._wanting("on_call"):
-            call = one.on_call
-            self._faults.guard(
-                lambda call=call: call(module, inputs, output, is_evaluation=is_evaluation)
-            )
+        self._tell("on_call", module, inputs, output, is_evaluation)
 
     def finish(self) -> None:
-        for one in self._wanting("finish"):
-            self._faults.guard(one.finish)
+        self._tell("finish")
 
     def on_fork(self) -> None:
-        for one in self._wanting("on_fork"):
-            self._faults.guard(one.on_fork)
+        self._tell("on_fork")
 
     def take(self) -> tuple[Notes, dict[str, Any]]:
         """What was noted since the last time: values by signal and place, and facts."""
@@ -109,11 +101,11 @@ class ProbeBench:
             self._notes, self._facts = {}, {}
         return notes, facts
 
-    def _wanting(self, event: str) -> list[Probe]:
-        """The probes that override a method: the others cost nothing."""
-        known = self.__dict__.setdefault("_by_event", {})
-        if event not in known:
+    def _tell(self, event: str, *args: Any) -> None:
+        """Tell the probes that override a method: the others cost nothing."""
+        if event not in self._by_event:
             base = getattr(Probe, event)
-            known[event] = [one for one in self._probes if getattr(type(one), event) is not base]
-        found: list[Probe] = known[event]
-        return found
+            wanting = [one for one in self._probes if getattr(type(one), event) is not base]
+            self._by_event[event] = [getattr(one, event) for one in wanting]
+        for call in self._by_event[event]:
+            self._faults.guard(call, *args)

@@ -188,6 +188,11 @@ class Evaluations:
         if repeats_training_data:
             self.on_training_data.add(stream_name(site))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was seen since the last training step."""
+        return not self._means and not self._open
+
     def begin_training(self, *, in_eval_mode: bool) -> None:
         """A backward follows. Losses seen in eval mode were evaluations if that mode is over."""
         if self._open and not in_eval_mode:

@@ -58,17 +58,20 @@ class Probe:
     def on_backward(self, loss: Tensor) -> None:
         """A backward of a training is about to run."""
 
-    def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def on_step(self, optimizer: Optimizer) -> None:
         """An optimizer is about to change the weights."""
 
-    def after_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def on_sampled_step(self, optimizer: Optimizer) -> None:
+        """The same, on sampled steps only: what costs time belongs here."""
+
+    def after_step(self, optimizer: Optimizer) -> None:
         """It has; the step is not closed yet."""
 
     def on_batch(self, loader: Any, batch: Any) -> None:
         """A DataLoader's iterator gave a batch."""
 
     def on_call(
-        self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool
+        self, module: nn.Module, inputs: Sequence[Any], output: Any, is_evaluation: bool
     ) -> None:
         """An outermost module ran: on sampled steps, and a number of times in an evaluation.
 

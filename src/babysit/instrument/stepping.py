@@ -57,7 +57,7 @@ class Stepping:
             state = self._start_training(optimizer, thread.pending)
         if state is None or not (thread.pending or has_closure):
             return
-        state.is_sampled = has_closure or any(p.wiring for p in thread.pending)
+        state.is_sampled = has_closure or thread.num_read > 0
         if state.is_sampled:
             self._sample(state, parameters, thread.pending)
         state.clearing.look_before_step()
@@ -101,7 +101,7 @@ class Stepping:
         if not thread.pending and not is_first:
             return None  # another optimizer of a step already closed
         if self._has_closure:
-            state.is_sampled = any(pending.wiring for pending in thread.pending)
+            state.is_sampled = thread.num_read > 0
             if state.is_sampled:
                 self._describer.adopt(state, thread.pending)
             if state.clearing.kept:
@@ -135,7 +135,7 @@ class Stepping:
             state = self._new_training(thread.leaves, thread.pending)
         thread.hand_state = state
         state.include(thread.leaves)
-        state.is_sampled = any(pending.wiring for pending in thread.pending)
+        state.is_sampled = thread.num_read > 0
         if state.is_sampled:
             self._describer.adopt(state, thread.pending)
         values = self._step_values(state, thread.pending)

@@ -181,6 +181,11 @@ class Thread(threading.local):
         self.batch_rows = 0
 
     @property
+    def num_read(self) -> int:
+        """How many of the pending backwards were X-rayed."""
+        return sum(pending.wiring is not None for pending in self.pending)
+
+    @property
     def leaves(self) -> list[Tensor]:
         """What the last X-ray saw the loss depend on; held weakly."""
         return [tensor for ref in self._leaves if (tensor := ref()) is not None]

@@ -53,7 +53,8 @@ class Watcher:
 
     Args:
         emit: receives every event.
-        on_step: called after a step with the training's number; ``True`` stops the training.
+        on_step: called after a step with the training's number and how many steps it has taken;
+            ``True`` stops the training.
         faults: where our own failures go.
         stop: the exception that stops a training cleanly.
     """
@@ -62,7 +63,7 @@ class Watcher:
         self,
         *,
         emit: Callable[[dict[str, Any]], None],
-        on_step: Callable[[int], bool],
+        on_step: Callable[[int, int], bool],
         budget: float,
         faults: Faults,
         stop: Callable[[], BaseException],
@@ -304,8 +305,7 @@ class Watcher:
             state.clearing.look()
         pending = Pending(loss=self._loss_value(tensors))
         is_bad = isinstance(pending.loss, float) and not math.isfinite(pending.loss)
-        num_read = sum(other.wiring is not None for other in thread.pending)
-        is_sampled = self.lens.is_armed and num_read < MAX_XRAYS_PER_STEP
+        is_sampled = self.lens.is_armed and thread.num_read < MAX_XRAYS_PER_STEP
         if self.lens.is_armed and not is_sampled:
             self.lens.disarm()  # a step of many backwards, or one that never comes
         if tensors and (is_sampled or (is_bad and not self._seen_bad)):
@@ -346,6 +346,8 @@ class Watcher:
         self.lens.focus()
 
     def _take_evaluations(self) -> None:
+        if self.losses.evaluations.is_empty:
+            return
         state = self.thread.last
         self.losses.evaluations.begin_training(in_eval_mode=self.stepping.is_model_in_eval(state))
         values = self.losses.evaluations.take()
@@ -359,21 +361,27 @@ class Watcher:
             self.thread.depth += 1
             if self.thread.depth == 1:
                 has_closure = any(callable(value) for value in (*args[1:], *kwargs.values()))
-                self._calls.timed(self.bench.on_step, optimizer, self._is_step_sampled())
-                self._calls.timed(self.stepping.begin, optimizer, self.thread, has_closure)
+                self._calls.timed(self._open_step, optimizer, has_closure)
+
+    def _open_step(self, optimizer: Optimizer, has_closure: bool) -> None:
+        self.bench.on_step(optimizer, is_sampled=self._is_step_sampled())
+        self.stepping.begin(optimizer, self.thread, has_closure)
 
     def _is_step_sampled(self) -> bool:
-        return self.lens.is_armed or any(p.wiring is not None for p in self.thread.pending)
+        return self.lens.is_armed or self.thread.num_read > 0
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self.is_live() or self.thread.depth == 0:
             return
         self.thread.depth -= 1
         if self.thread.depth == 0:
-            self._calls.timed(self.bench.after_step, optimizer, self._is_step_sampled())
-            finished = self._calls.timed(self.stepping.finish, optimizer, self.thread)
-            if finished is not None:
-                self._next_step(finished)
+            self._calls.timed(self._end_step, optimizer)
+
+    def _end_step(self, optimizer: Optimizer) -> None:
+        self.bench.after_step(optimizer)
+        finished = self.stepping.finish(optimizer, self.thread)
+        if finished is not None:
+            self._next_step(finished)
 
     def _close_hand_step(self, leaves: Sequence[Tensor] = ()) -> None:
         """Parameters changed since the last backward without an optimizer: that was a step."""
@@ -384,10 +392,10 @@ class Watcher:
 
     def _next_step(self, state: TrainingState) -> None:
         """After a step: ask for the end, decide whether the next step is sampled."""
-        should_stop = self._calls.timed(self._on_step, state.number)
+        should_stop = self.faults.guard(self._on_step, state.number, state.step)
         state.is_sampled = False
         if state.schedule.wants(state.step, self.pacer):
-            self._calls.timed(self._arm)
+            self._arm()
             self._armed_for = state.number
         elif self.lens.is_armed and self._armed_for == state.number:
             self.lens.disarm()

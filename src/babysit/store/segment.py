@@ -1,7 +1,8 @@
 """The record on disk: one append-only file of events per run and rank.
 
-Every event is one line of JSON, written with one ``write`` call as it happens. A process that
-is killed loses at most the line it was writing; a reader skips a last line that was cut.
+Every event is one line of JSON, handed to the system with one ``write`` call for all events at
+hand. A process that is killed loses at most what it had not handed over; a reader skips a last
+line that was cut.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,13 +42,13 @@ class Segment:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.open(self.path, flags, 0o644)
 
-    def write(self, event: Mapping[str, Any]) -> None:
-        """Append one event.
+    def write(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Append events.
 
         Raises:
             OSError: the disk is full or the folder has gone.
         """
-        os.write(self._file, (_ENCODE(event) + "\n").encode())
+        os.write(self._file, "".join(_ENCODE(event) + "\n" for event in events).encode())
 
     def close(self) -> None:
         if self._file >= 0:

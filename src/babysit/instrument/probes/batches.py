@@ -33,7 +33,7 @@ class Batches(Probe):
         self._loaded = look(batch) if self.is_sampled else None
 
     def on_call(
-        self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool
+        self, module: nn.Module, inputs: Sequence[Any], output: Any, is_evaluation: bool
     ) -> None:
         """The first input of the model, for programs that batch by hand."""
         if self._entered is None and torch.is_grad_enabled() and not is_evaluation:

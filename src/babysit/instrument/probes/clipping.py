@@ -28,7 +28,7 @@ class Clipping(Probe):
 
     def attach(self) -> None:
         """Watch the two functions, and the scaler's side of them."""
-        self._backwards = 0
+        self._backwards, self._clips = 0, False
         self._used: MutableMapping[Optimizer, int] = weakref.WeakKeyDictionary()
         self._members: MutableMapping[Optimizer, frozenset[int]] = weakref.WeakKeyDictionary()
         self._scale: Any = None
@@ -46,9 +46,10 @@ class Clipping(Probe):
     def _gradients_taken(self, args: Any, kwargs: Any, result: Any) -> None:
         self._backwards += 1
 
-    def after_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def after_step(self, optimizer: Optimizer) -> None:
         """Its gradients have been used."""
-        self._used[optimizer] = self._backwards
+        if self._clips:
+            self._used[optimizer] = self._backwards
         self._scale = None
 
     def _scaled(self, args: Any, kwargs: Any, result: Any) -> None:
@@ -80,6 +81,7 @@ class Clipping(Probe):
             return []
         is_spent = isinstance(given, Iterator)  # a generator, used up by the call
         tensors = [given] if isinstance(given, Tensor) else [] if is_spent else list(given or ())
+        self._clips = True
         self.note(signal, float(limit))
         if self._is_in_vain(tensors, norm):
             self._misplaced("clip-in-vain")

@@ -30,7 +30,7 @@ class EvaluationGradients(Probe):
         self.watch(torch.autograd, "grad", self._grad_taken)
 
     def on_call(
-        self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool
+        self, module: nn.Module, inputs: Sequence[Any], output: Any, is_evaluation: bool
     ) -> None:
         if not is_evaluation or module.training or not torch.is_grad_enabled():
             return

@@ -101,7 +101,7 @@ class EvaluationMode(Probe):
             )
 
     def on_call(
-        self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool
+        self, module: nn.Module, inputs: Sequence[Any], output: Any, is_evaluation: bool
     ) -> None:
         drops, self._drops = self._drops, []
         frame = call_sites.caller_frame()

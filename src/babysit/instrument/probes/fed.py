@@ -123,7 +123,7 @@ class Fed(Probe):
     # -- calls ---------------------------------------------------------------------------
 
     def on_call(
-        self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool
+        self, module: nn.Module, inputs: Sequence[Any], output: Any, is_evaluation: bool
     ) -> None:
         self._settle()
         batch = rows.plain_tensor(tuple(inputs))
@@ -221,8 +221,8 @@ class Fed(Probe):
 
     # -- reports -------------------------------------------------------------------------
 
-    def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
-        if is_sampled and self.state is not None:
+    def on_sampled_step(self, optimizer: Optimizer) -> None:
+        if self.state is not None:
             self._report()
 
     def finish(self) -> None:

@@ -29,10 +29,8 @@ class GradientAgreement(Probe):
     def attach(self) -> None:
         self._last: weakref.WeakKeyDictionary[Optimizer, Last] = weakref.WeakKeyDictionary()
 
-    def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def on_sampled_step(self, optimizer: Optimizer) -> None:
         """Compare a bounded part of the gradients of the largest tensors."""
-        if not is_sampled:
-            return
         found = [p.grad for group in optimizer.param_groups for p in group["params"]]
         dense = [g for g in found if g is not None and not g.is_sparse]
         if not dense:

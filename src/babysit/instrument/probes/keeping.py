@@ -49,7 +49,7 @@ class Keeping(Probe):
             self._files |= {main, place["file"] if place else None}
 
     def on_call(
-        self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool
+        self, module: nn.Module, inputs: Sequence[Any], output: Any, is_evaluation: bool
     ) -> None:
         state = self.state
         if not is_evaluation or torch.is_grad_enabled() or state is None:

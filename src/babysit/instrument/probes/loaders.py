@@ -138,8 +138,8 @@ class Loaders(Probe):
         roots = [r for ref in (self.state.roots if self.state else ()) if (r := ref()) is not None]
         return bool(roots) and not any(root.training for root in roots)
 
-    def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
-        if is_sampled and self.state is not None:
+    def on_sampled_step(self, optimizer: Optimizer) -> None:
+        if self.state is not None:
             if self.state.number != self._number and self._number:
                 for source in self._sources.values():
                     source.trained = source.repeated = source.epochs = source.same_order = 0

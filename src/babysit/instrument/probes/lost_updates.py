@@ -26,10 +26,10 @@ class LostUpdates(Probe):
     def attach(self) -> None:
         self._before: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def on_sampled_step(self, optimizer: Optimizer) -> None:
         """Remember a sample of the elements that are about to move."""
         self._before = []
-        if not is_sampled or not type(optimizer).__module__.startswith("torch.optim"):
+        if not type(optimizer).__module__.startswith("torch.optim"):
             return
         if not any(group.get("lr") for group in optimizer.param_groups):
             return
@@ -44,7 +44,7 @@ class LostUpdates(Probe):
             values = parameter.detach().reshape(-1)[::stride].clone()
             self._before.append((parameter, values, counts))
 
-    def after_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def after_step(self, optimizer: Optimizer) -> None:
         """How many of them stayed where they were, over all parameters."""
         if not self._before:
             return

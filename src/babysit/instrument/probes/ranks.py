@@ -28,7 +28,7 @@ class Ranks(Probe):
             self.watch(torch.distributed, "all_reduce", self._reduced)
             self.watch(torch.distributed, "init_process_group", self._began)
 
-    def after_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def after_step(self, optimizer: Optimizer) -> None:
         """Note what a comparison with the other ranks says."""
         if not self._is_on or not torch.distributed.is_initialized():
             return

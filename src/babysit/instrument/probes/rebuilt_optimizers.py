@@ -35,7 +35,7 @@ class RebuiltOptimizers(Probe):
         self._first: weakref.WeakKeyDictionary[Optimizer, weakref.ref[Tensor]]
         self._first = weakref.WeakKeyDictionary()
 
-    def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def on_step(self, optimizer: Optimizer) -> None:
         """A look at optimizers not seen before."""
         if optimizer in self._first:
             return
@@ -55,7 +55,7 @@ class RebuiltOptimizers(Probe):
             self.note("optimizer-rebuilt", 1.0)
         self._trained[first] = Trained(kind, weakref.ref(optimizer))
 
-    def after_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def after_step(self, optimizer: Optimizer) -> None:
         """Remember what it left."""
         reference = self._first.get(optimizer)
         first = reference() if reference is not None else None

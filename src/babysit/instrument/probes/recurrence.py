@@ -24,7 +24,7 @@ class Recurrence(Probe):
         self._weights: dict[int, weakref.ref[Tensor]] = {}
 
     def on_call(
-        self, module: nn.Module, inputs: Sequence[Any], output: Any, *, is_evaluation: bool
+        self, module: nn.Module, inputs: Sequence[Any], output: Any, is_evaluation: bool
     ) -> None:
         """Remember the recurrent weights of a model."""
         if is_evaluation or not module.training:
@@ -36,7 +36,7 @@ class Recurrence(Probe):
                 if isinstance(weight, Tensor):
                     self._weights[id(weight)] = weakref.ref(weight)
 
-    def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def on_step(self, optimizer: Optimizer) -> None:
         """Note the norm of the first that this optimizer holds."""
         if not self._weights:
             return

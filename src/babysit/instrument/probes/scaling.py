@@ -20,7 +20,7 @@ class Scaling(Probe):
         self.watch(torch.amp.GradScaler, "step", self._stepped)
         self.watch(torch.amp.GradScaler, "update", self._updated)
 
-    def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def on_step(self, optimizer: Optimizer) -> None:
         """An optimizer began."""
         self._began = True
 

@@ -63,9 +63,9 @@ class Schedulers(Probe):
             if watched.step_place is None:
                 watched.step_place = sources.caller()
 
-    def after_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
+    def after_step(self, optimizer: Optimizer) -> None:
         """Tell how far its schedulers have come, ever more rarely."""
-        for reference in self._of.get(optimizer, ()):
+        for reference in self._of.get(optimizer, ()) if self._number else ():
             self._tell(reference(), is_final=False)
 
     def finish(self) -> None:
