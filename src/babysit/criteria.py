@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,6 +21,10 @@ PASSING: Final = RESHAPES | frozenset(
     "Add Sub Rsub Mul Div Neg Mean Sum Sqrt Stack Cat Clamp Nansum MaskedFill Where "
     "MaskedSelect Pow Abs LinalgVectorNorm".split()
 )
+# Activations whose results are no probabilities.
+UNBOUNDED: Final = frozenset({"Relu", "Tanh", "LeakyRelu", "Elu", "Gelu", "Silu"})
+# What may stand between a probability and its logarithm.
+BEFORE_LOG: Final = RESHAPES | {"Sub", "Rsub"}
 # Operations that only change the shape, row by row.
 SAME_ORDER: Final = frozenset(
     "View UnsafeView ReshapeAlias Reshape Squeeze Unsqueeze Clone ToCopy Alias Contiguous "
@@ -167,6 +172,30 @@ def is_output(wiring: Wiring, index: int) -> bool:
                 return False
             waiting.append(user)
     return True
+
+
+def clamped_scores(wiring: Wiring) -> Iterator[int]:
+    """Clamps that make probabilities of raw scores, for a logarithm or a loss of probabilities."""
+    bare = RESHAPES | {"Clamp"}
+    for index in wiring.find({"Clamp"}):
+        facts = wiring.nodes[index].facts
+        is_share = 0 <= facts.get("min", -1) < facts.get("max", 2) <= 1
+        inner = wiring.source(index, through=bare)
+        is_raw = inner is not None and wiring.nodes[inner].op in UNBOUNDED
+        is_raw = is_raw or layer_behind(wiring, index, through=bare) is not None
+        if is_share and is_raw and reaches(wiring, index, {"Log", "BinaryCrossEntropy"}):
+            yield index
+
+
+def reaches(wiring: Wiring, index: int, ops: set[str]) -> bool:
+    """Whether an output goes, but for a ``1 - p``, straight into one of these operations."""
+    waiting = [index]
+    while waiting:
+        for user in wiring.consumers[waiting.pop()]:
+            if wiring.nodes[user].op in ops:
+                return is_output(wiring, user)
+            waiting += [user] * (wiring.nodes[user].op in BEFORE_LOG)
+    return False
 
 
 def has_logarithm(wiring: Wiring, index: int) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from babysit.run import Parameter, Training
 from babysit.series import Series
+from babysit.wiring import NORMS
 
 if TYPE_CHECKING:
     from babysit.series import Floats
@@ -148,6 +149,18 @@ def weights(training: Training) -> dict[str, Parameter]:
     matrices = [p for p in known if len(p.shape) >= 2 and p.trainable]
     dense = [p for p in matrices if "Embedding" not in p.kind]
     return {parameter.name: parameter for parameter in dense or matrices}
+
+
+def before_norms(training: Training) -> set[str]:
+    """Weights whose output is normalised, so that their size does not matter."""
+    found = set()
+    for wiring in training.wirings[:1]:
+        for index in wiring.find(NORMS):
+            source = wiring.source(wiring.nodes[index].inputs[0])
+            if source is not None:
+                names = (wiring.weight(operand) for operand in wiring.nodes[source].inputs)
+                found |= {name for name in names if name is not None}
+    return found
 
 
 def update_ratios(training: Training) -> Mapping[str, Floats]:

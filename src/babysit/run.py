@@ -31,6 +31,7 @@ class Parameter:
         trainable: whether it requires a gradient.
         optimized: whether any optimizer holds it.
         is_parameter: an ``nn.Parameter``; ``False`` for a bare tensor that requires a gradient.
+        in_model: whether a model that was seen to run holds it.
         registered: ``False`` where it hides in a plain list or dictionary of its module.
         shares_with: another parameter that lies in the same memory (tied weights), if any.
         origin: the line that gave it its first values, where that was the user's own.
@@ -44,6 +45,7 @@ class Parameter:
     trainable: bool = True
     optimized: bool = True
     is_parameter: bool = True
+    in_model: bool = False
     registered: bool = True
     shares_with: str | None = None
     origin: Place | None = None
@@ -140,6 +142,10 @@ class Training:
         fact = self.facts.get(f"{name}_place")
         return Place(**fact) if fact else None
 
+    def source_of_rate(self) -> Place | None:
+        """Where the learning rate was given: the optimizer; without one, where steps are taken."""
+        return self.optimizers[0].place if self.optimizers else self.source("backward")
+
     def layer_place(self, layer: str, *, op: str | None = None) -> Place:
         """The place of a layer: its name, and the line that built it or, failing that, runs it."""
         known = self.facts.get("layer_places", {}).get(layer)
@@ -168,6 +174,12 @@ class Training:
         own = (p for p in self.parameters.values() if p.layer == layer and p.origin is not None)
         first = min(own, key=lambda parameter: len(parameter.shape) < 2, default=None)
         return replace(first.origin, layer=layer) if first is not None and first.origin else None
+
+    @property
+    def reached(self) -> list[Parameter]:
+        """The parameters that the loss of any X-rayed step depended on, by name."""
+        names = frozenset().union(*(wiring.parameters for wiring in self.wirings))
+        return [self.parameters[name] for name in sorted(names) if name in self.parameters]
 
     def labelled(self, label: str) -> Node | None:
         """The operation with this label (:attr:`Wiring.labels`), with its line if any has it."""

@@ -81,8 +81,8 @@ class Describer:
         """Parameters and optimizers, where they differ from what was said before."""
         optimized = self._trainings.optimized()
         tensors = {id(p): p for p in state.parameters}
-        for root in (ref() for ref in state.roots):
-            tensors.update({id(p): p for p in root.parameters()} if root is not None else {})
+        in_model = self._in_models(state)
+        tensors.update(in_model)
         tensors.update({id(t): t for ref in state.outside if (t := ref()) is not None})
         if any(not self._names.knows(tensor) for tensor in tensors.values()):
             self._names.search_frames(tensors.values())
@@ -93,6 +93,8 @@ class Describer:
             name = self._names.parameter(tensor)[0]
             holder = holders.setdefault(memory_of(tensor), name)
             fields = self._parameter(tensor, is_updated, holder if holder != name else None)
+            if id(tensor) in in_model:
+                fields["in_model"] = True
             if state.described.get(fields["name"]) != fields:
                 state.described[fields["name"]] = fields
                 changed.append(fields)
@@ -102,6 +104,16 @@ class Describer:
         if state.facts.get("optimizers") != optimizers:
             state.facts["optimizers"] = optimizers
             self.emit("optimizers", state, optimizers=optimizers)
+
+    def _in_models(self, state: TrainingState) -> dict[int, Tensor]:
+        """The parameters of the models that ran, all of them with names."""
+        found: dict[int, Tensor] = {}
+        for root in (root for ref in state.roots if (root := ref()) is not None):
+            own = {id(parameter): parameter for parameter in root.parameters()}
+            if not all(self._names.knows(parameter) for parameter in own.values()):
+                self._names.add_root(root, has_grown=True)
+            found |= own
+        return found
 
     def _parameter(self, tensor: Tensor, optimized: bool, shares: str | None) -> dict[str, Any]:
         name, layer, kind = self._names.parameter(tensor)

@@ -57,12 +57,16 @@ class Names:
         if frame is not None:
             self._built[child] = (frame.f_code.co_filename, frame.f_lineno)
 
-    def add_root(self, module: nn.Module) -> None:
-        """Name everything inside the outermost model that this module belongs to."""
-        if module in self._layers:
+    def add_root(self, module: nn.Module, *, has_grown: bool = False) -> None:
+        """Name everything inside the outermost model that this module belongs to.
+
+        Args:
+            has_grown: it was named before, and has got further layers since.
+        """
+        if module in self._layers and not has_grown:
             return
         root = self._outermost(module)
-        prefix = self._prefix(root)
+        prefix = self._roots[root] if root in self._roots else self._prefix(root)
         self._roots[root] = prefix
         for name, layer in root.named_modules():
             full = clean(f"{prefix}{name}").rstrip(".")

@@ -38,14 +38,7 @@ from babysit.instrument.trainings import Pending, Thread, Trainings, TrainingSta
 MAX_PENDING = 64
 OTHERS_WHILE_ARMED = 16
 MAX_XRAYS_PER_STEP = 2
-DROPOUTS = (
-    "dropout",
-    "dropout1d",
-    "dropout2d",
-    "dropout3d",
-    "alpha_dropout",
-    "feature_alpha_dropout",
-)
+DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split()
 
 
 class Watcher:
@@ -237,9 +230,9 @@ class Watcher:
 
     def _module_called(self, module: Any, inputs: Sequence[Any], output: Any) -> None:
         """An outermost module ran while the lens was armed or glanced."""
-        state = self.thread.last
         if not self.active or not has_parameters(module):
             return
+        state = self.thread.last
         is_off = not torch.is_grad_enabled() or not module.training
         is_evaluation = is_off and state is not None and state.is_part_of(module)
         if is_evaluation:
@@ -364,11 +357,9 @@ class Watcher:
                 self._calls.timed(self._open_step, optimizer, has_closure)
 
     def _open_step(self, optimizer: Optimizer, has_closure: bool) -> None:
-        self.bench.on_step(optimizer, is_sampled=self._is_step_sampled())
+        is_sampled = self.lens.is_armed or self.thread.num_read > 0
+        self.bench.on_step(optimizer, is_sampled=is_sampled)
         self.stepping.begin(optimizer, self.thread, has_closure)
-
-    def _is_step_sampled(self) -> bool:
-        return self.lens.is_armed or self.thread.num_read > 0
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self.is_live() or self.thread.depth == 0:

@@ -68,9 +68,9 @@ def read(loss: Tensor, *, step: int, scopes: Scopes, names: Names) -> Xray | Non
     graph = postorder(loss.grad_fn)
     if graph is None:
         return None
-    for root in scopes.roots:
-        names.add_root(root)
     leaves = [node.variable for node in graph if is_leaf(node)]
+    for root in scopes.roots:
+        names.add_root(root, has_grown=not all(names.knows(leaf) for leaf in leaves))
     if any(not names.knows(leaf) for leaf in leaves):
         names.search_attributes(leaves)
         names.search_frames(leaves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Final
 
 import torch
@@ -107,6 +108,7 @@ class Loaders(Probe):
             if made is not None and self._evaluates is None:
                 self._evaluates = made
                 self.fact("evaluation_loader_place", made)
+                self.fact("evaluation_transform_place", transform_of(loader._dataset))
             return
         tensors = rows.tensors_of(batch)
         if not tensors:
@@ -177,6 +179,16 @@ def describe(loader: Any) -> dict[str, Any]:
         "num_workers": loader._num_workers,
         "workers": describe_workers(loader, dataset) if loader._num_workers > 1 else {},
     }
+
+
+def transform_of(dataset: Any) -> dict[str, Any] | None:
+    """The line that defines the only function of the user's that a data set keeps."""
+    kept = [one for one in getattr(dataset, "__dict__", {}).values() if inspect.isfunction(one)]
+    codes = {one.__code__ for one in kept if sources.is_user_file(one.__code__.co_filename)}
+    if len(codes) != 1:
+        return None
+    code = codes.pop()
+    return sources.place(code.co_filename, code.co_firstlineno)
 
 
 def length(sized: Any) -> int:

@@ -30,7 +30,10 @@ class HalfPrecision(Reading):
         halves = [i for i in operations if dtypes[i] in (torch.float16, torch.bfloat16)]
         values: Values = {"half-share": {"": len(halves) / max(len(operations), 1)}}
         if torch.float16 in dtypes:
-            values["half-peak"] = self._peaks(xray, dtypes)
+            peaks = values["half-peak"] = self._peaks(xray, dtypes)
+            was_fine = all(math.isfinite(peak) for peak in peaks.values())
+            if xray.loss.dtype == torch.float16 and was_fine and not xray.loss.isfinite().all():
+                peaks[xray.wiring.labels[-1]] = math.inf  # a sum or quotient that saved nothing
         return values
 
     def _peaks(self, xray: Xray, dtypes: list[Any]) -> dict[str, float]:

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import numpy as np
-
-from babysit.evaluations import evaluations, foreign_classes, line_of
+from babysit import evaluations
+from babysit.evaluations import line_of
 from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
-from babysit.measures import median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import listing, number, percent
@@ -92,50 +90,33 @@ class TrainValidationMismatch(Rule):
     def check(self, run: Training) -> Conclusions:
         """Labels first; inputs when one model is fed with one kind of data."""
         is_special = run.facts.get("is_adversarial") or run.facts.get("has_teacher")
-        if is_special or not evaluations(run):
+        if is_special or not evaluations.evaluations(run):
             yield Unexamined(reason=UNSEEN)
         elif (found := self._foreign(run) or self._guesses(run)) is not None:
             yield found
-        elif len(run.places("fed-std")) != 1 or not run.has("evaluated-std"):
+        elif (fed := evaluations.evaluated_inputs(run, self.max_noise)) is None:
             yield Unexamined(reason=UNSEEN)
-        elif (found := self._inputs(run)) is not None:
-            yield found
+        elif all(one.ratio > self.max_ratio or one.shift > self.max_shift for one in fed):
+            yield self._inputs(run, max(fed, key=lambda one: one.std))
 
-    def _inputs(self, run: Training) -> Finding | None:
+    def _inputs(self, run: Training, fed: evaluations.Inputs) -> Finding:
         """Inputs of every evaluation far from those of the training."""
-        (model,) = run.places("fed-std")
-        means, stds = run.series("fed-mean", model).values, run.series("fed-std", model).values
-        middle, spread = float(np.median(means)), float(np.median(stds))
-        if not np.isfinite([middle, spread]).all() or spread <= 0 or len(stds) < 4:
-            return None
-        apart = {}
-        for name, series in run.places("evaluated-std").items():
-            other, shift = median(series), median(run.series("evaluated-mean", name)) - middle
-            if not np.isfinite([other, shift]).all() or other <= 0:
-                return None
-            ratio = max(other / spread, spread / other)
-            by_scale = abs(other - spread) * self.max_noise > np.ptp(stds)
-            by_shift = abs(shift) * self.max_noise > np.ptp(means)
-            is_scaled = ratio > self.max_ratio and by_scale
-            if not is_scaled and not (abs(shift) > self.max_shift * spread and by_shift):
-                return None  # this evaluation fits the training
-            apart[name] = (shift + middle, other)
-        name, (mean, std) = max(apart.items(), key=lambda item: item[1][1])
         return finding(
             0.9,
-            f"the model was trained on inputs around {number(middle)} ± {number(spread)} and is "
-            f"evaluated on inputs around {number(mean)} ± {number(std)}",
-            line_of(name),
+            f"the model was trained on inputs around {number(fed.trained_mean)} ± "
+            f"{number(fed.trained_std)} and is evaluated on inputs around {number(fed.mean)} ± "
+            f"{number(fed.std)}",
+            run.source("evaluation_transform") or line_of(fed.name),
             Remedy(name="preprocess-alike", text="Normalise both sides with the training set's "
                    "mean and standard deviation."),
-            Evidence(signal="evaluated-std", value=std, limit=spread * self.max_ratio),
-            Evidence(signal="evaluated-mean", value=mean, limit=middle),
+            Evidence(signal="evaluated-std", value=fed.std, limit=fed.trained_std * self.max_ratio),
+            Evidence(signal="evaluated-mean", value=fed.mean, limit=fed.trained_mean),
         )  # fmt: skip
 
     def _foreign(self, run: Training) -> Finding | None:
         """Evaluations whose labels are mostly of classes that the training never had."""
         seen = max((labels.last for labels in run.places("labels-seen").values()), default=0)
-        share, classes, num_known = foreign_classes(run)
+        share, classes, num_known = evaluations.foreign_classes(run)
         if share <= self.max_foreign or seen < self.min_labels * num_known:
             return None
         return finding(
@@ -150,29 +131,22 @@ class TrainValidationMismatch(Rule):
 
     def _guesses(self, run: Training) -> Finding | None:
         """A net that has learnt its training batches and guesses in every evaluation."""
-        shares = [series.last for series in run.places("label-share").values()]
-        learnt = run.series("train-accuracy").values[-5:]
-        ends = {
-            name: float(np.median(series.values[-3:]))
-            for name, series in run.places("eval-accuracy").items()
-            if name in evaluations(run) and len(series) >= 3
-        }
-        if len(shares) < 3 or max(shares) > 0.5 or len(learnt) < 5 or not ends:
+        reached = evaluations.accuracies(run)
+        if reached is None or reached.trained < self.min_learnt:
             return None
-        name = max(ends, key=lambda one: ends[one])
-        best, limit = ends[name], self.max_guess / len(shares)
-        if learnt.mean() < self.min_learnt or best > limit:
+        limit = self.max_guess / reached.num_classes
+        if reached.evaluated > limit:
             return None
         return finding(
             0.75,
-            f"the net classifies {percent(float(learnt.mean()))} of its training batches rightly "
-            f"and {percent(best)} of the evaluated examples, no more than guessing: their labels "
-            "seem to be numbered otherwise, or to belong to other inputs",
-            run.source("evaluation_loader") or line_of(name),
+            f"the net classifies {percent(reached.trained)} of its training batches rightly "
+            f"and {percent(reached.evaluated)} of the evaluated examples, no more than guessing: "
+            "their labels seem to be numbered otherwise, or to belong to other inputs",
+            run.source("evaluation_loader") or line_of(reached.name),
             Remedy(name="preprocess-alike", text="Number the classes once, for both sides, and "
                    "look at a few evaluated examples beside their labels."),
-            Evidence(signal="train-accuracy", value=float(learnt.mean())),
-            Evidence(signal="eval-accuracy", value=best, limit=limit),
+            Evidence(signal="train-accuracy", value=reached.trained),
+            Evidence(signal="eval-accuracy", value=reached.evaluated, limit=limit),
         )  # fmt: skip
 
 

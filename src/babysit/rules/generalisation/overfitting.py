@@ -80,7 +80,7 @@ class Overfitting(Rule):
         rising = {n: rise for n, s in streams.items() if (rise := self._rise(run, n, s)) > 0}
         if rising:
             name = max(rising, key=lambda name: rising[name])
-            where = run.optimizers[0].place if run.optimizers else None
+            where = run.source_of_rate()
             yield self._finding(streams[name], rising[name], where or site(name))
 
     def _rise(self, run: Training, name: str, series: Series) -> float:

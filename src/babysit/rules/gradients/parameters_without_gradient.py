@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from babysit.findings import Evidence, Finding, Place, Remedy
@@ -31,7 +32,8 @@ class ParametersWithoutGradient(Rule):
     How it decides:
         At every sampled step the layer ran in training mode and the graph of the loss did not
         hold its parameters, while other parameters got gradients. The first such layer reads
-        plain data, so that the cut lies behind it.
+        plain data, so that the cut lies behind it. Or nothing that the optimizer holds of the
+        model takes part in the loss at all.
 
     What to do:
         Remove the ``detach``, ``no_grad``, ``.data`` or NumPy call between the layer and the loss.
@@ -83,7 +85,10 @@ class ParametersWithoutGradient(Rule):
             if facts and self._ran_in_vain(run, layer, facts)
         }
         ordered = sorted(ran, key=lambda layer: int(ran[layer]["rank"]))
-        if not ordered or run.steps < self.min_steps:
+        if run.steps < self.min_steps:
+            return
+        yield from self._none_reached(run)
+        if not ordered:
             return
         first, last = ran[ordered[0]], ran[ordered[-1]]
         is_fresh = any(facts["is_fresh"] for facts in ran.values())
@@ -107,6 +112,30 @@ class ParametersWithoutGradient(Rule):
                        text="Remove what takes the value out of the graph between this layer and "
                        "the loss: .detach(), .data, .item(), .numpy() or torch.no_grad(). If the "
                        "layers are meant to stay, set requires_grad_(False) on them."),
+            ),
+        )  # fmt: skip
+
+    def _none_reached(self, run: Training) -> Conclusions:
+        """An optimizer of which nothing takes part in the loss, although it is the model's own."""
+        held = [p for p in run.parameters.values() if p.optimized and p.trainable]
+        own = [p for p in held if p.in_model]
+        missing = len(run.series("without-gradient"))
+        if not own or any(p in run.reached for p in held) or missing < run.steps - 1:
+            return
+        layers = list(dict.fromkeys(p.layer or p.name for p in own))
+        place = run.source_of_rate()
+        yield Finding(
+            severity=self.severity,
+            confidence=0.95,
+            message=f"the loss reaches none of the {count(len(own), 'parameter')} in the "
+            f"optimizer ({listing(f'`{layer}`' for layer in layers)}): the forward pass does not "
+            "use them, and no gradient ever arrived",
+            where=replace(place, layer=layers[0]) if place else run.layer_place(layers[0]),
+            evidence=(Evidence(signal="steps without gradient", value=missing, limit=0),),
+            remedies=(
+                Remedy(name="keep-the-graph", text="Have the forward pass use these layers (look "
+                       "for a switch, a fused copy or a return before them), or give the optimizer "
+                       "what it does use."),
             ),
         )  # fmt: skip
 

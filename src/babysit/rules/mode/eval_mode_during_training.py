@@ -74,7 +74,7 @@ class EvalModeDuringTraining(Rule):
             confidence=0.97,
             message=f"the model trains in eval mode {since} ({count(len(off), 'step')}, "
             f"{percent(share)}): dropout and batch norm are off",
-            where=run.source("backward"),
+            where=run.source("eval") or run.source("backward"),
             first_step=off[0],
             last_step=off[-1],
             evidence=(

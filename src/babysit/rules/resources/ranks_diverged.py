@@ -73,7 +73,7 @@ class RanksDiverged(Rule):
             confidence=0.95,
             message=f"the replicated weights differ between ranks {when}: by "
             f"{number(series.last)} of their size",
-            where=(run.optimizers[0].place if run.optimizers else None) or run.source("backward"),
+            where=run.source_of_rate(),
             first_step=steps[0],
             evidence=(
                 Evidence(signal="rank-difference", value=series.last, limit=self.max_difference,

@@ -92,7 +92,7 @@ class LearningRateDecayDue(Rule):
                 message=f"the validation loss jumps between {low} and {high} over its last "
                 f"{count(len(late), 'evaluation')} while the learning rate stays at "
                 f"{number(used)}: time to lower it",
-                where=run.optimizers[0].place if run.optimizers else None,
+                where=run.source_of_rate(),
                 first_step=int(series.steps[len(series) // 2]),
                 evidence=(
                     Evidence(signal="eval-loss", value=wobble, limit=self.min_wobble,

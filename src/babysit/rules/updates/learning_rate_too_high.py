@@ -2,24 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from babysit import measures
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.guessing import guessing_loss
-from babysit.measures import (
-    Course,
-    course,
-    displacement,
-    early_ratio,
-    first_loss,
-    is_bounded_below,
-    is_rate_test,
-    peak_ratio,
-    rate,
-)  # fmt: skip
+from babysit.measures import Course, rate
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Parameter, Training
+from babysit.schedules import raised_by
 from babysit.text import number
 
 FC = (Parameter(name="fc.weight", shape=(8, 8)),)
+SIZES, STEPS = {"fc.weight": [0.5] * 9}, {"fc.weight": [0.1] * 9}
 
 
 class LearningRateTooHigh(Rule):
@@ -51,71 +44,59 @@ class LearningRateTooHigh(Rule):
     explains = (
         "non-finite-loss", "dead-relu", "vanishing-gradients", "loss-not-decreasing",
         "loss-diverging", "loss-oscillating", "learning-rate-decay-due", "overfitting",
-        "collapsed-outputs", "saturated-activations", "class-imbalance",
-        "unsafe-operation", "training-too-short", "underfitting",
+        "collapsed-outputs", "saturated-activations", "class-imbalance", "unsafe-operation",
+        "training-too-short", "underfitting",
     )  # fmt: skip
     max_ratio = threshold(
-        default=0.03, unit="update / weight",
-        why="30 times the usual; 5 of 51 healthy programs lay above, to 0.056, with falling loss",
-    )  # fmt: skip
+        default=0.03, unit="update / weight", why="5 of 51 healthy programs lay above, to 0.056"
+    )
     wild_ratio = threshold(
-        default=0.1, unit="update / weight",
-        why="a tenth of the weights in one step; healthy programs stay below 0.056",
-    )  # fmt: skip
+        default=0.1, unit="update / weight", why="a tenth of the weights; health stays below 0.056"
+    )
     max_leap = threshold(
         default=4, unit="times the first loss",
         why="of 51 healthy programs LBFGS leapt 12 times, a rate test 3.2, all others below 2.9",
     )  # fmt: skip
     catastrophe = threshold(
-        default=1000, unit="times the first loss",
-        why="15 was the largest in health; after this the loss may return, the units are dead",
-    )  # fmt: skip
+        default=1000, unit="times the first loss", why="15 in health; after this units are dead"
+    )
     min_leap = threshold(
-        default=1.5, unit="times the first loss",
-        why="a loss that is stuck for another reason stays within 1.1 times its first value",
-    )  # fmt: skip
+        default=1.5, unit="times the first loss", why="what is stuck for other reasons stays at 1.1"
+    )
     min_drop = threshold(
-        default=0.1, unit="share of the first loss", why="below this the loss counts as not fallen"
+        default=0.1, unit="share of the first loss", why="below this the loss has not fallen"
     )
     max_displacement = threshold(
-        default=0.25, unit="early update / usual size of the weight",
-        why="a quarter of the weights in each of the first steps",
-    )  # fmt: skip
+        default=0.25, unit="early update / usual size", why="a quarter of the weights in a step"
+    )
     max_left = threshold(
-        default=0.25, unit="share of the first loss",
-        why="where such steps leave less, they did no harm",
-    )  # fmt: skip
+        default=0.25, unit="share of the first loss", why="where less is left, they did no harm"
+    )
     min_steps = threshold(
         default=100, unit="steps", why="a net may find back to a course of its own"
     )
     examples = (
-        sick(
-            parameters=FC, loss=[2.3, 9.0, 30.0, *[2.4, 2.9, 2.5, 2.7] * 20], learning_rate=[5.0],
-            update_rms={"fc.weight": [0.1] * 9}, weight_rms={"fc.weight": [0.5] * 9},
-        ),
-        sick(
-            parameters=FC, loss=[2.3, 9.0, 80.0, 700.0, float("nan")],
-            update_rms={"fc.weight": [0.1] * 4}, weight_rms={"fc.weight": [0.5] * 4},
-        ),
-        healthy(
-            parameters=FC, loss=[2.3 * 0.97**step for step in range(100)],
-            update_rms={"fc.weight": [0.05] * 9}, weight_rms={"fc.weight": [0.5] * 9},
-        ),
+        sick(parameters=FC, weight_rms=SIZES, update_rms=STEPS, learning_rate=[5.0],
+             loss=[2.3, 9.0, 30.0, *[2.4, 2.9, 2.5, 2.7] * 20]),
+        sick(parameters=FC, weight_rms=SIZES, update_rms=STEPS,
+             loss=[2.3, 9.0, 80.0, 700.0, float("nan")]),
+        healthy(parameters=FC, weight_rms=SIZES, update_rms={"fc.weight": [0.05] * 9},
+                loss=[2.3 * 0.97**step for step in range(100)]),
     )  # fmt: skip
 
     def check(self, run: Training) -> Conclusions:
         """Large updates or leaps, together with a loss that did not get better by them."""
         values = run.series("loss").values
         finite = np.abs(values[np.isfinite(values)])
-        if len(finite) < 3 or is_rate_test(run):
+        if len(finite) < 3 or measures.is_rate_test(run):
             return
-        ratio, start = early_ratio(run), abs(first_loss(run))
+        ratio, start = measures.early_ratio(run), abs(measures.first_loss(run))
         has_large_steps = ratio is not None and ratio > self.max_ratio
         if not has_large_steps:  # small steps have not moved the loss yet: it varies by itself
             start = max(start, float(finite[:10].max()))
         noise = run.series("loss-noise").values[:1].sum()  # one batch's, by the luck of the draw
         leap = float(finite.max()) / max(start + 4 * noise, 1e-12)
-        peak = peak_ratio(run) or 0.0
+        peak = measures.peak_ratio(run) or 0.0
         if leap > self.max_leap and peak > self.max_ratio and not has_large_steps:
             ratio, has_large_steps = peak, True  # it took a while to take off
         if len(finite) < len(values):
@@ -125,12 +106,11 @@ class LearningRateTooHigh(Rule):
             if is_wild or (grew and (has_large_steps or leap > 10 * self.max_leap)):
                 yield self._finding(run, ratio, leap, "and then stopped being finite", 0.95)
             return
-        loss = course(run.series("loss").values, first=start)
-        if loss is None or not is_bounded_below(run):
+        loss = measures.course(run.series("loss").values, first=start)
+        if loss is None or not measures.is_bounded_below(run):
             return
-        moved = self._loses_its_start(run, loss, ratio)
         ended = f"and ended at {number(loss.end)}"
-        if moved is not None:
+        if (moved := self._loses_its_start(run, loss, ratio)) is not None:
             yield self._finding(run, moved, leap, ended, 0.8)
             return
         fell = start - loss.end > self.min_drop * start and leap < self.catastrophe
@@ -147,9 +127,8 @@ class LearningRateTooHigh(Rule):
         """How far the steps toss the weights, where the loss then stays high; else ``None``."""
         if ratio is None or ratio <= self.max_ratio or run.steps < self.min_steps:
             return None
-        guessing, moved = guessing_loss(run), displacement(run)
-        guesses = guessing is not None and loss.end > (1 - self.min_drop / 2) * guessing
-        if guesses and ratio > self.wild_ratio:
+        guessing, moved = guessing_loss(run) or np.inf, measures.displacement(run)
+        if loss.end > (1 - self.min_drop / 2) * guessing and ratio > self.wild_ratio:
             return ratio
         is_tossed = moved is not None and moved > self.max_displacement
         return moved if is_tossed and loss.end > self.max_left * loss.first else None
@@ -158,8 +137,7 @@ class LearningRateTooHigh(Rule):
         self, run: Training, ratio: float | None, leap: float, text: str, confidence: float
     ) -> Finding:
         used = rate(run)
-        at = f" ({number(used)})" if used is not None else ""
-        lower = f", to {number(used / 3)}," if used is not None else ""
+        at, lower = (f" ({number(used)})", f", to {number(used / 3)},") if used else ("", "")
         size = f"one step changes weights by {number(ratio)} of their size" if ratio else ""
         return Finding(
             severity=self.severity,
@@ -168,7 +146,7 @@ class LearningRateTooHigh(Rule):
             + (f"rose to {number(leap)} times its first value " if leap > 1.01 else "leapt about ")
             + text
             + (f"; {size}, about 0.001 is usual" if size else ""),
-            where=run.optimizers[0].place if run.optimizers else run.source("backward"),
+            where=raised_by(run) or run.source_of_rate(),
             evidence=(
                 Evidence(signal="update-ratio", value=ratio or "unknown", limit=self.max_ratio),
                 Evidence(signal="loss-leap", value=leap, limit=self.max_leap),

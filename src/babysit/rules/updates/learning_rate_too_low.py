@@ -138,22 +138,18 @@ class LearningRateTooLow(Rule):
 
     def _finding(self, run: Training, confidence: float, text: str, *evidence: Evidence) -> Finding:
         used = rate(run)
-        at = f" ({number(used)})" if used is not None else ""
-        raised = f", to {number(used * 10)}," if used is not None else ""
+        at, raised = (f" ({number(used)})", f", to {number(used * 10)},") if used else ("", "")
         return Finding(
             confidence=confidence,
             message=f"the learning rate{at} is too low: {text}",
-            where=run.optimizers[0].place if run.optimizers else None,
+            where=run.source_of_rate(),
             evidence=evidence,
             remedies=(
-                Remedy(
-                    name="raise-lr",
-                    text=f"Multiply the learning rate by 10{raised} until the loss falls visibly "
-                    "within the first hundred steps.",
-                    change={"name": "scale-learning-rate", "factor": 10},
-                ),
+                Remedy(name="raise-lr", text=f"Multiply the learning rate by 10{raised} until the "
+                       "loss falls visibly within the first hundred steps.",
+                       change={"name": "scale-learning-rate", "factor": 10}),
             ),
-        )
+        )  # fmt: skip
 
 
 def is_warming_up(run: Training) -> bool:

@@ -115,7 +115,7 @@ class LossOscillating(Rule):
             message=f"the loss bounces between {low} and {high} over the last "
             f"{count(len(late), 'step')} without getting lower, {number(excess)} times as far "
             "as the luck of the batches explains",
-            where=run.optimizers[0].place if run.optimizers else run.source("backward"),
+            where=run.source_of_rate(),
             first_step=max(first, 0),
             evidence=(
                 Evidence(signal="swing / loss-noise", value=excess,

@@ -66,10 +66,9 @@ class ParametersNotInOptimizer(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """Parameters in the graph that nobody updates, if others are updated."""
-        reached = frozenset().union(*(wiring.parameters for wiring in run.wirings))
-        known = [run.parameters[name] for name in sorted(reached) if name in run.parameters]
-        if not any(parameter.optimized for parameter in known):
-            return  # nothing that the loss reaches is updated: weights-not-updating
+        known = run.reached
+        if not any(p.optimized and (p.in_model or p in known) for p in run.parameters.values()):
+            return  # the optimizer holds nothing of this model: weights-not-updating
         if any(parameter.optimized and not parameter.is_parameter for parameter in known):
             # Bare tensors are optimised: of a model's parameters it may be meant to leave alone.
             known = [parameter for parameter in known if not parameter.is_parameter]

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
-from typing import Any
+from collections.abc import Sequence
 
-from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit import schedules
+from babysit.findings import Evidence, Finding, Remedy
 from babysit.measures import rates_over_steps
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
-from babysit.text import count, number, percent
 
 EVERY_STEP = {"1": {"kind": "StepLR", "steps": 400, "at": 400}}
 UNUSED = {"1": {"kind": "StepLR", "steps": 0, "at": 0}}
@@ -31,9 +29,10 @@ class SchedulerMisstepped(Rule):
     How it decides:
         From the calls of ``scheduler.step()`` and the rates that resulted: a rate below a
         thousandth of its peak for most of the training, killed by a scheduler that steps with
-        every batch; a cosine that ran past its ``T_max`` with every batch; a planned total that
-        equals the number of batches while the steps come with the epochs; a scheduler that was
-        never stepped at all; one that the same line makes anew before it has changed the rate.
+        every batch; a rate that is zero long before the training ends; a cosine that ran past
+        its ``T_max`` with every batch; a planned total that equals the number of batches while
+        the steps come with the epochs; a scheduler that was never stepped at all; one that the
+        same line makes anew before it has changed the rate.
 
     What to do:
         Step once an epoch if the schedule is given in epochs, outside the loop over batches;
@@ -66,6 +65,10 @@ class SchedulerMisstepped(Rule):
         why="a cosine to zero spends 0.02 of its steps below a thousandth, the steepest common "
         "step decay (three tenfold steps at half, three quarters, nine tenths) 0.1",
     )  # fmt: skip
+    zero_share = threshold(
+        default=0.2, unit="share of the steps",
+        why="a linear decay planned for the whole training reaches 0 with its last step",
+    )  # fmt: skip
     min_steps = threshold(
         default=60, unit="steps", why="shorter trials end within the first epoch of a schedule"
     )
@@ -77,6 +80,11 @@ class SchedulerMisstepped(Rule):
             facts={"schedulers": EVERY_STEP},
         ),
         sick(loss=[2.0] * 400, learning_rate={"0": [0.1]}, facts={"schedulers": UNUSED}),
+        sick(
+            loss=[2.0] * 400,
+            learning_rate={"0": {0: 0.1, 100: 0.0}},
+            facts={"schedulers": {"1": {"kind": "StepLR", "steps": 20, "at": 400}}},
+        ),
         sick(
             loss=[2.0] * 400,
             learning_rate={"0": [0.1 * (1 + (i % 40 - 20) / 20) for i in range(400)]},
@@ -94,79 +102,33 @@ class SchedulerMisstepped(Rule):
         rates = rates_over_steps(run)
         if run.steps < self.min_steps or not len(rates) or rates.max() <= 0:
             return
-        own = run.facts.get("schedulers", {})
-        renewed = [former for former, later in pairwise(own.values()) if is_renewed(former, later)]
-        if renewed and not rates.max() > rates.min():
-            text = f"schedule {renewed[0]['kind']} was made anew when it had taken "
-            text += f"{count(renewed[0]['steps'], 'step')} of its own and had not changed the rate "
-            text += "yet: it has counted from 0 again, and the rate has stayed at "
-            text += number(float(rates[0]))
-            place = {**renewed[0], "step_place": renewed[0]["place"]}
-            yield self._finding(text, "make the scheduler once; for other parameters give its "
-                                "optimizer a new group, or set last_epoch", place, "schedulers",
-                                len(own), 1)  # fmt: skip
-            return
-        for scheduler in own.values():
-            if not scheduler.get("is_part"):
-                yield from self._judge(run, scheduler, alone=len(own) == 1)
+        own = list(run.facts.get("schedulers", {}).values())
+        again = schedules.renewed(run, own)
+        for misstep in [again] if again else [self._first(run, one, own) for one in own]:
+            if misstep is not None:
+                advice = misstep.advice[0].upper() + misstep.advice[1:] + "."
+                yield Finding(
+                    confidence=0.9,
+                    message=misstep.text,
+                    where=misstep.where,
+                    evidence=(
+                        Evidence(signal=misstep.signal, value=misstep.value, limit=misstep.limit),
+                    ),
+                    remedies=(Remedy(name="step-scheduler", text=advice),),
+                )
 
-    def _judge(self, run: Training, scheduler: Mapping[str, Any], alone: bool) -> Iterator[Finding]:
-        kind, rates = scheduler["kind"], rates_over_steps(run)
-        steps, total = scheduler["steps"], scheduler.get("total")
-        every = scheduler["at"] / steps if steps else 0.0  # optimizer steps for one of its own
-        dead = float((rates < self.dead_rate * rates.max()).mean())
-        is_constant = bool(rates.max() - rates.min() <= 1e-6 * rates.max())
-        per_batch = steps >= 20 and 0.5 < every < 1.5
-        passes = int(max(run.series("epoch").values, default=0))
-        if not steps and is_constant and scheduler["at"] == 0 and passes != 1:
-            text = f"the scheduler ({kind}) was never stepped in {count(run.steps, 'step')}: the "
-            text += f"rate stayed at {number(float(rates[0]))}"
-            yield self._finding(text, "call scheduler.step() once an epoch, or once a batch if "
-                                "its lengths count batches", scheduler, "steps", 0, 1)  # fmt: skip
-        elif per_batch and dead > self.dead_share and alone and kind != "ReduceLROnPlateau":
-            text = f"schedule {kind} is stepped with every batch, and the learning rate was below "
-            text += f"{number(self.dead_rate)} of its highest value in {percent(dead)} of the "
-            text += f"{count(run.steps, 'step')}"
-            yield self._finding(text, "call scheduler.step() once an epoch, after the loop over "
-                                "batches, or give its lengths in batches",
-                                scheduler, "rate-dead-share", dead, self.dead_share)  # fmt: skip
-        elif kind == "CosineAnnealingLR" and per_batch and total and self._overran(run, total):
-            text = f"schedule CosineAnnealingLR was planned for T_max={total:,} steps and stepped "
-            text += f"{count(run.steps, 'time')}, with every batch: the rate rises again after "
-            text += f"step {total:,}"
-            yield self._finding(text, "step it once an epoch, or set T_max to the number of "
-                                "batches", scheduler, "scheduler-steps", run.steps,
-                                total)  # fmt: skip
-        elif total and steps and every > 3 and 0.9 < total / run.steps < 1.1 and steps < total / 3:
-            own_steps = round(run.steps / every)
-            text = f"schedule {kind} was planned for {total:,} steps, about one for each of the "
-            text += f"{run.steps:,} batches, and stepped only {count(own_steps, 'time')}: the rate "
-            text += f"stayed between {number(float(rates.min()))} and {number(float(rates.max()))}"
-            yield self._finding(text, "call scheduler.step() after every optimizer.step()",
-                                scheduler, "scheduler-steps", own_steps, total)  # fmt: skip
-
-    def _overran(self, run: Training, total: int) -> bool:
-        """Far past its end; in epochs of a DataLoader the plan counts epochs."""
-        passes = int(max(run.series("epoch").values, default=0))
-        return run.steps > 4 * total or (passes > 1 and total == passes and run.steps > 2 * total)
-
-    def _finding(
-        self, message: str, advice: str, scheduler: Mapping[str, Any], *evidence: Any
-    ) -> Finding:
-        signal, value, limit = evidence
-        where = scheduler.get("step_place") or scheduler.get("place")
-        return Finding(
-            confidence=0.9,
-            message=message,
-            where=Place(**where) if where else None,
-            evidence=(Evidence(signal=signal, value=value, limit=limit),),
-            remedies=(Remedy(name="step-scheduler", text=advice[0].upper() + advice[1:] + "."),),
+    def _first(
+        self, run: Training, one: schedules.Scheduler, own: Sequence[schedules.Scheduler]
+    ) -> schedules.Misstep | None:
+        """The first way in which a scheduler of its own missed the training."""
+        if one.get("is_part"):
+            return None
+        is_alone = len(own) == 1
+        return (
+            schedules.never_stepped(run, one)
+            or (is_alone and schedules.killed(run, one, self.dead_rate, self.dead_share))
+            or (is_alone and schedules.spent(run, one, self.zero_share))
+            or schedules.overran(run, one)
+            or schedules.hardly_stepped(run, one)
+            or None
         )
-
-
-def is_renewed(former: Mapping[str, Any], later: Mapping[str, Any]) -> bool:
-    """Whether the line that made a scheduler made another one when its steps had ended."""
-    is_same = former["kind"] == later["kind"] and former.get("place") == later.get("place")
-    return is_same and former.get("place") is not None and former["steps"] > 0 and (
-        former["at"] < later["at"]
-    )  # fmt: skip

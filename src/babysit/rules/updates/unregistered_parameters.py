@@ -70,12 +70,11 @@ class UnregisteredParameters(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """Hidden parameters in the graph that nobody updates."""
-        reached = frozenset().union(*(wiring.parameters for wiring in run.wirings))
         hidden = [
             parameter
-            for parameter in run.parameters.values()
+            for parameter in run.reached
             if not parameter.registered and parameter.trainable and not parameter.optimized
-            and parameter.name in reached and stays(run, parameter.name, self.min_samples)
+            and stays(run, parameter.name, self.min_samples)
         ]  # fmt: skip
         if not hidden:
             return

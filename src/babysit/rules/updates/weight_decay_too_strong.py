@@ -8,7 +8,7 @@ import numpy as np
 from babysit.criteria import weight_penalty
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.guessing import guessing_loss
-from babysit.measures import Course, course, is_bounded_below, weights
+from babysit.measures import Course, before_norms, course, is_bounded_below, weights
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Optimizer, Parameter, Training
 from babysit.text import number, percent
@@ -57,17 +57,15 @@ class WeightDecayTooStrong(Rule):
         default=1e-3, unit="weight_decay", why="usual values reach 5e-4 for SGD; no case below"
     )
     max_size = threshold(
-        default=0.5,
-        unit="share of the first size",
+        default=0.5, unit="share of the first size",
         why="weights of 61 healthy programs end at 0.9 of their first size or above, under a "
         "decay of 0.01 at 0.78; the sick clinic at 0.26",
-    )
+    )  # fmt: skip
     min_pull = threshold(
-        default=0.8,
-        unit="decay / gradient",
+        default=0.8, unit="decay / gradient",
         why="at 1 both pull alike; of 24 healthy programs with decay the strongest pull was 0.03, "
         "against overfitting 0.48 helped; the sick clinic is pulled by 1.4",
-    )
+    )  # fmt: skip
     max_drop = threshold(
         default=0.6, unit="share of the first loss", why="the loss of a fit that works falls more"
     )
@@ -150,10 +148,8 @@ class WeightDecayTooStrong(Rule):
 
     def _pull(self, run: Training, group: Mapping[str, Any], size: Any, gradient: Any) -> Any:
         """Decay against gradient; against a step of full size where the decay is decoupled."""
-        decay = float(group["weight_decay"])
-        if run.optimizers[0].kind == "AdamW":
-            return decay * size
-        return decay * size / np.maximum(gradient, 1e-30)
+        pull = float(group["weight_decay"]) * size
+        return pull if run.optimizers[0].kind == "AdamW" else pull / np.maximum(gradient, 1e-30)
 
 
 def strongest(run: Training) -> tuple[float, Mapping[str, Any]]:
@@ -161,17 +157,3 @@ def strongest(run: Training) -> tuple[float, Mapping[str, Any]]:
     groups = [group for optimizer in run.optimizers for group in optimizer.groups]
     group = max(groups, key=lambda group: float(group.get("weight_decay") or 0.0), default={})
     return float(group.get("weight_decay") or 0.0), group
-
-
-def before_norms(run: Training) -> set[str]:
-    """Weights whose output is normalised, so that their size does not matter."""
-    found = set()
-    for wiring in run.wirings[:1]:
-        for index in wiring.find(
-            {"NativeBatchNorm", "CudnnBatchNorm", "NativeLayerNorm", "NativeGroupNorm"}
-        ):
-            source = wiring.source(wiring.nodes[index].inputs[0])
-            if source is not None:
-                names = (wiring.weight(operand) for operand in wiring.nodes[source].inputs)
-                found |= {name for name in names if name is not None}
-    return found

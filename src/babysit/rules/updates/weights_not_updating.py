@@ -74,11 +74,11 @@ class WeightsNotUpdating(Rule):
         )
 
     def _stale(self, run: Training) -> Finding | None:
-        reached = frozenset().union(*(wiring.parameters for wiring in run.wirings))
-        known = [run.parameters[name] for name in reached if name in run.parameters]
-        trained = [parameter for parameter in known if parameter.trainable]
+        trained = [parameter for parameter in run.reached if parameter.trainable]
         if not run.optimizers or not trained or any(p.optimized for p in trained):
             return None
+        if any(p.optimized and p.in_model for p in run.parameters.values()):
+            return None  # its own, but unused: parameters-without-gradient
         if run.steps < self.min_steps or run.facts.get("is_adversarial"):
             return None
         if any(values_changed(run, parameter.name) for parameter in trained):
@@ -97,7 +97,8 @@ class WeightsNotUpdating(Rule):
 
     def _no_gradient(self, run: Training) -> Finding | None:
         missing = run.series("without-gradient")
-        if len(missing) < max(self.min_steps, self.min_share * run.steps):
+        is_used = not run.reached or any(parameter.optimized for parameter in run.reached)
+        if not is_used or len(missing) < max(self.min_steps, self.min_share * run.steps):
             return None
         return self._finding(
             f"the optimizer stepped {count(run.steps, 'time')} and found no gradient "
@@ -118,7 +119,7 @@ class WeightsNotUpdating(Rule):
             f"the learning rate was 0 in all {run.steps:,} steps",
             Evidence(signal="learning-rate", value=0.0, limit="above 0"),
             Remedy(name="raise-lr", text="Give the optimizer a learning rate above 0."),
-            run.optimizers[0].place if run.optimizers else None,
+            run.source_of_rate(),
         )
 
     def _finding(

@@ -6,8 +6,10 @@ import numpy as np
 
 from babysit.criteria import (
     AFTERMATH,
+    BEFORE_LOG,
     NLLS,
     UNREAD,
+    clamped_scores,
     criteria,
     has_logarithm,
     is_output,
@@ -19,11 +21,10 @@ from babysit.measures import median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number
-from babysit.wiring import RESHAPES, LossCall, Node, Wiring, chain
+from babysit.wiring import LossCall, Node, Wiring, chain
 
 Found = tuple[str, Place, Evidence, Remedy]
 
-UNBOUNDED = frozenset({"Relu", "Tanh", "LeakyRelu", "Elu", "Gelu", "Silu"})
 LOG_SOFTMAX = Remedy(
     name="use-logits-loss",
     text="Use `nn.CrossEntropyLoss()` on the raw scores, or apply `log_softmax(scores, dim=1)` "
@@ -38,7 +39,7 @@ BY_HAND = Remedy(
     text="Use `binary_cross_entropy_with_logits` or `cross_entropy`, which take raw scores and are "
     "stable; or apply `sigmoid` or `softmax` before the logarithm.",
 )
-BEFORE_LOG = RESHAPES | {"Sub", "Rsub"}
+CLAMP = Node(op="Clamp", facts={"min": 1e-7, "max": 1 - 1e-7})
 LOG_FIRST = Remedy(
     name="use-logits-loss",
     text="Give `kl_div` log-probabilities: `log_softmax(scores, dim=1)` in place of what is there.",
@@ -55,9 +56,10 @@ class LogitsIntoProbabilityLoss(Rule):
 
     How it decides:
         ``nll_loss`` reads values that no logarithm produced and whose exponentials do not sum to
-        1; ``binary_cross_entropy`` was called with values outside 0…1, or with a clamped score;
-        ``kl_div`` reads positive numbers, where logarithms of probabilities have none; or the loss
-        was not finite where a logarithm is taken of a linear layer's plain output.
+        1; ``binary_cross_entropy`` was called with values outside 0…1; it or a logarithm reads a
+        plain score that was clamped to 0…1; ``kl_div`` reads positive numbers, where logarithms of
+        probabilities have none; or the loss was not finite where a logarithm is taken of a linear
+        layer's plain output.
 
     What to do:
         Use the loss that takes raw scores (``CrossEntropyLoss``, ``BCEWithLogitsLoss``), or put
@@ -85,7 +87,8 @@ class LogitsIntoProbabilityLoss(Rule):
         healthy(wiring=chain(Node(op="Addmm", shape=(8, 10)), Node(op="LogSoftmax"),
                              Node(op="NllLoss")),
                 probability_error={"NllLoss": [1e-7, 1e-7, 1e-7]}),
-        healthy(wiring=chain(Node(op="Addmm"), Node(op="Sigmoid"), Node(op="Clamp"),
+        sick(wiring=chain(Node(op="Relu"), CLAMP, Node(op="Log"), Node(op="Mul"))),
+        healthy(wiring=chain(Node(op="Addmm"), Node(op="Sigmoid"), CLAMP,
                              Node(op="BinaryCrossEntropy"))),
     )  # fmt: skip
 
@@ -130,19 +133,13 @@ class LogitsIntoProbabilityLoss(Rule):
                         node.place, Evidence(signal="probability-error", value=error,
                                              limit=self.min_error), LOG_SOFTMAX,
                     )  # fmt: skip
-            clamped = wiring.source(criterion.prediction, through=RESHAPES)
-            is_clamped = clamped is not None and wiring.nodes[clamped].op == "Clamp"
-            if criterion.kind == "BinaryCrossEntropy" and is_clamped:
-                bare = RESHAPES | {"Clamp"}
-                inner = wiring.source(clamped, through=bare)
-                is_raw = inner is not None and wiring.nodes[inner].op in UNBOUNDED
-                if is_raw or layer_behind(wiring, clamped, through=bare) is not None:
-                    yield (
-                        f"the loss expects probabilities, but the output of `{layer}` "
-                        "is a raw score cut off at 0 and 1: beyond them no gradient flows",
-                        node.place, Evidence(signal="wiring", value="Clamp → BinaryCrossEntropy"),
-                        WITH_LOGITS,
-                    )  # fmt: skip
+        for index in clamped_scores(wiring):
+            yield (
+                f"the loss expects probabilities, but the output of `{name_of(wiring, index)}` "
+                "is a raw score cut off at 0 and 1: beyond them no gradient flows",
+                wiring.nodes[index].place,
+                Evidence(signal="wiring", value="raw score → clamp → log"), BY_HAND,
+            )  # fmt: skip
 
 
 def name_of(wiring: Wiring, index: int) -> str:
