@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -185,6 +186,35 @@ def clamped_scores(wiring: Wiring) -> Iterator[int]:
         is_raw = is_raw or layer_behind(wiring, index, through=bare) is not None
         if is_share and is_raw and reaches(wiring, index, {"Log", "BinaryCrossEntropy"}):
             yield index
+
+
+def bounded_scores(wiring: Wiring) -> Iterator[tuple[int, str, float]]:
+    """Outputs of bounded activations under cross-entropy: node, its name, and the lowest loss.
+
+    Scores that lie at most ``d`` apart leave a loss of ``log(1 + (classes - 1) exp(-d))``.
+    """
+    for index in wiring.find({"LogSoftmax"}):
+        source = wiring.source(wiring.nodes[index].inputs[0])
+        if source is None or not is_output(wiring, index):
+            continue
+        node = wiring.nodes[source]
+        if node.op == "Div" and is_softsign(wiring, source):
+            name, width = "softsign", 2.0
+        elif node.op in ("Clamp", "Hardtanh") and {"min", "max"} <= set(node.facts):
+            name, width = node.op.lower(), node.facts["max"] - node.facts["min"]
+        else:
+            continue
+        yield source, name, math.log1p((node.shape[-1] - 1) * math.exp(-width))
+
+
+def is_softsign(wiring: Wiring, index: int) -> bool:
+    """Whether a quotient is ``x / (1 + |x|)``."""
+    inputs = wiring.nodes[index].inputs
+    total = inputs[1] if len(inputs) == 2 else None
+    if total is None or wiring.nodes[total].op != "Add":
+        return False
+    sizes = [s for s in wiring.nodes[total].inputs if s is not None and wiring.nodes[s].op == "Abs"]
+    return any(wiring.nodes[size].inputs[0] == inputs[0] for size in sizes)
 
 
 def reaches(wiring: Wiring, index: int, ops: set[str]) -> bool:

@@ -10,6 +10,8 @@ from babysit.wiring import LossCall, Wiring
 
 PAIRWISE: Final = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
 CLASSES: Final = ("cross_entropy", "nll_loss")
+ACTIVATIONS: Final = {"Relu": "ReLU", "Tanh": "tanh", "LeakyRelu": "leaky ReLU", "Elu": "ELU",
+                      "Gelu": "GELU", "Silu": "SiLU", "Softplus": "softplus"}  # fmt: skip
 POSITIVE: Final = 0.01  # log-probabilities exceed 0 by rounding only
 Told: TypeAlias = Iterator[tuple[LossCall, str]]
 
@@ -70,13 +72,36 @@ def outside_probabilities(wiring: Wiring) -> Told:
     """``binary_cross_entropy`` that raised, since the prediction is no probability."""
     for call in wiring.calls:
         low, high = call.facts.get("min", 0.0), call.facts.get("max", 0.0)
-        is_refused = call.function == "binary_cross_entropy" and call.facts.get("crashed")
-        if is_refused and (low < 0 or high > 1):
+        if is_refused(call) and activation_of(call) is None:
             yield (
                 call,
                 "the loss `binary_cross_entropy` expects probabilities, but the prediction lies "
                 f"between {number(low)} and {number(high)}: raw scores",
             )
+
+
+def unsuited_activations(wiring: Wiring) -> Told:
+    """``binary_cross_entropy`` that raised, since an activation gives more than probabilities."""
+    for call in wiring.calls:
+        name = activation_of(call)
+        if is_refused(call) and name is not None:
+            yield (
+                call,
+                f"the output's {name} gave {number(call.facts['min'])} to "
+                f"{number(call.facts['max'])}, and `binary_cross_entropy` takes probabilities, "
+                "from 0 to 1",
+            )
+
+
+def is_refused(call: LossCall) -> bool:
+    """Whether ``binary_cross_entropy`` raised over values outside 0…1."""
+    outside = call.facts.get("min", 0.0) < 0 or call.facts.get("max", 0.0) > 1
+    return bool(call.facts.get("crashed")) and call.function == "binary_cross_entropy" and outside
+
+
+def activation_of(call: LossCall) -> str | None:
+    """The name of the activation that made a prediction, if one did."""
+    return ACTIVATIONS.get(call.output.op) if call.output is not None else None
 
 
 def positive_logarithms(wiring: Wiring) -> Told:

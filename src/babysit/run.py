@@ -231,21 +231,24 @@ def read_optimizer(fields: Mapping[str, Any]) -> Optimizer:
 
 
 def read_wiring(event: Event) -> Wiring:
-    nodes = (
-        Node(**{**n, "inputs": tuple(n.get("inputs", ())), "shape": tuple(n.get("shape", ()))})
-        for n in event["nodes"]
-    )
     calls = (
         LossCall(
             **{
-                **c,
-                "prediction_shape": tuple(c["prediction_shape"]),
-                "target_shape": tuple(c["target_shape"]),
+                **call,
+                "prediction_shape": tuple(call["prediction_shape"]),
+                "target_shape": tuple(call["target_shape"]),
+                "output": read_node(call["output"]) if call.get("output") else None,
             }
         )
-        for c in event.get("calls", ())
+        for call in event.get("calls", ())
     )
-    return Wiring(step=event.get("step", 0), nodes=tuple(nodes), calls=tuple(calls))
+    nodes = tuple(read_node(fields) for fields in event["nodes"])
+    return Wiring(step=event.get("step", 0), nodes=nodes, calls=tuple(calls))
+
+
+def read_node(fields: Mapping[str, Any]) -> Node:
+    inputs, shape = tuple(fields.get("inputs", ())), tuple(fields.get("shape", ()))
+    return Node(**{**fields, "inputs": inputs, "shape": shape})
 
 
 @dataclass(kw_only=True)

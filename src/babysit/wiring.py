@@ -63,7 +63,11 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class LossCall:
-    """A call of one of PyTorch's loss functions: shapes and value ranges of its operands."""
+    """A call of one of PyTorch's loss functions: shapes and value ranges of its operands.
+
+    Args:
+        output: the operation that made the prediction, where the call raised.
+    """
 
     function: str
     prediction_shape: tuple[int, ...]
@@ -72,6 +76,11 @@ class LossCall:
     line: int | None = None
     code: str | None = None
     facts: Mapping[str, float] = field(default_factory=dict)
+    output: Node | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        output = self.output.to_json() if self.output is not None else None
+        return {**vars(self), "output": output}
 
     @property
     def place(self) -> Place:

@@ -74,7 +74,7 @@ class Describer:
         if reading.wiring.digest in state.digests or len(state.digests) >= 8:
             return
         state.digests.add(reading.wiring.digest)
-        calls = [vars(call) for call in reading.calls]
+        calls = [call.to_json() for call in reading.calls]
         self.emit("wiring", state, nodes=[node.to_json() for node in nodes], calls=calls)
 
     def describe(self, state: TrainingState) -> None:

@@ -14,7 +14,7 @@ from babysit.instrument.names import Names
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.scopes import OnCall, Scopes
 from babysit.instrument.trainings import Pending
-from babysit.wiring import LossCall
+from babysit.wiring import LossCall, Node
 
 
 class Lens:
@@ -93,6 +93,12 @@ class Lens:
             if sets_mode:
                 self._is_overlaid = False
                 self.focus()
+
+    def last_operation(self, value: Tensor) -> Node | None:
+        """What made a value, but for reshaping; with its layer and line on a sampled step."""
+        seen = xray.read(value, step=0, scopes=self.scopes, names=self._names)
+        index = seen.wiring.source(len(seen.wiring.nodes) - 1) if seen is not None else None
+        return seen.wiring.nodes[index] if seen is not None and index is not None else None
 
     def read(
         self, loss: Tensor, pending: Pending, *, step: int, calls: Sequence[LossCall], is_bad: bool

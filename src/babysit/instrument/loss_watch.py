@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -56,7 +57,9 @@ class LossWatch:
 
     def _failed(self, name: str, args: Any, kwargs: Any) -> None:
         call = losses.Call.of(name, args, kwargs, torch.zeros(()))
-        self.crashed = call.describe(crashed=1.0) if call is not None else None
+        if call is not None:
+            output = self._lens.last_operation(call.prediction)
+            self.crashed = replace(call.describe(crashed=1.0), output=output)
 
     def _compared(self, args: Any, kwargs: Any, result: Any) -> None:
         if torch.is_grad_enabled() or len(args) != 2 or not isinstance(result, Tensor):

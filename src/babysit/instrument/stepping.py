@@ -277,4 +277,4 @@ class Stepping:
     def report_crash(self, thread: Thread, call: LossCall) -> None:
         """The program ended in a loss function that raised: what it was given."""
         state = thread.last or self._new_training(thread.leaves, thread.pending)
-        self._describer.emit("wiring", state, nodes=[], calls=[vars(call)])
+        self._describer.emit("wiring", state, nodes=[], calls=[call.to_json()])

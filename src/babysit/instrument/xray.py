@@ -197,7 +197,7 @@ def facts_of(node: Any, op: str, shape: tuple[int, ...]) -> dict[str, float]:
         factor = constant(node)
         if factor is not None:
             facts["factor"] = factor if op == "Mul" else (1 / factor if factor else math.inf)
-    elif op in ("Clamp", "ClampMax", "ClampMin"):
+    elif op in ("Clamp", "ClampMax", "ClampMin", "Hardtanh"):
         facts = limits(node)
     elif op == "Convolution":
         facts = {"groups": float(node._saved_groups), "transposed": float(node._saved_transposed)}
@@ -222,7 +222,8 @@ def signed(number: int) -> int:
 
 def limits(node: Any) -> dict[str, float]:
     """The numbers that a clamp clamps to, those that are there."""
-    found = {name: getattr(node, f"_saved_{name}", None) for name in ("min", "max")}
+    ending = "_val" if "Hardtanh" in node.name() else ""
+    found = {name: getattr(node, f"_saved_{name}{ending}", None) for name in ("min", "max")}
     return {name: float(one) for name, one in found.items() if isinstance(one, (int, float))}
 
 

@@ -21,7 +21,7 @@ class UnnormalisedTargets(Rule):
     How it decides:
         Not by the targets alone: their root mean square is above ten, *and* a fifth of the
         training or more passes before the predictions are better than always giving the mean,
-        or they never are.
+        or they never are. From a twentieth of the training on it is advice.
 
     What to do:
         Subtract the training targets' mean, divide by their standard deviation, and undo that
@@ -62,6 +62,9 @@ class UnnormalisedTargets(Rule):
         unit="share of the training",
         why="healthy regressions are as good as the mean from the first samples on",
     )
+    some_wait = threshold(
+        default=0.05, unit="share of the training", why="advice from here on: a choice"
+    )
     max_error = threshold(
         default=1.05,
         unit="error / targets' standard deviation",
@@ -90,7 +93,7 @@ class UnnormalisedTargets(Rule):
             if not np.isfinite(size) or size < self.min_size or spread <= 0 or beyond:
                 continue
             wait = self._wait(series, run.steps)
-            if wait < self.min_wait or len(series) < 3:
+            if wait < self.some_wait or len(series) < 3:
                 continue
             until = (
                 "the predictions never became better than their mean"
@@ -99,6 +102,7 @@ class UnnormalisedTargets(Rule):
                 "than their mean"
             )
             yield Finding(
+                severity=self.severity if wait >= self.min_wait else "advice",
                 confidence=0.9 if wait == 1 else 0.8,
                 message=f"the targets are not normalised: their mean is {number(mean)} and their "
                 f"standard deviation {number(spread)}, about 0 and 1 are meant; {until}",

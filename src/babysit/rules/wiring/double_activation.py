@@ -19,7 +19,7 @@ INNER = {
     "Sigmoid": frozenset({"Relu", "Sigmoid", "Tanh", *SOFTMAXES}),
     "Tanh": frozenset({"Relu", "Sigmoid", "Tanh", *SOFTMAXES}),
     "Softmax": frozenset({"Relu", "Sigmoid", "Tanh", *SOFTMAXES}),
-    "LogSoftmax": frozenset({"Relu", "Sigmoid", "Tanh"}),
+    "LogSoftmax": frozenset({"Relu", "Tanh"}),
     "BinaryCrossEntropyWithLogits": frozenset({"Relu", "Tanh"}),
 }
 LEFT = {
