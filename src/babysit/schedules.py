@@ -18,6 +18,8 @@ from babysit.run import Training
 from babysit.text import count, number, percent
 
 MIN_STEPPED: Final = 20
+# Schedules that multiply: they never come to exactly zero, but by a factor of zero.
+GEOMETRIC: Final = frozenset({"StepLR", "MultiStepLR", "ExponentialLR", "MultiplicativeLR"})
 Scheduler: TypeAlias = Mapping[str, Any]
 
 
@@ -72,7 +74,10 @@ def killed(run: Training, scheduler: Scheduler, dead_rate: float, most: float) -
     """A schedule of epochs that was stepped with every batch: the rate is gone at once."""
     rates = rates_over_steps(run)
     dead = float((rates < dead_rate * rates.max()).mean())
-    if not is_per_batch(scheduler) or dead <= most or scheduler["kind"] == "ReduceLROnPlateau":
+    is_factor_zero = scheduler["kind"] in GEOMETRIC and rates[-1] == 0
+    if not is_per_batch(scheduler) or dead <= most or is_factor_zero:
+        return None
+    if scheduler["kind"] == "ReduceLROnPlateau":
         return None
     return Misstep(
         text=f"schedule {scheduler['kind']} is stepped with every batch, and the learning rate was "

@@ -86,7 +86,7 @@ class Loaders(Probe):
         self._number = 0
         self._made: dict[int, dict[str, Any] | None] = {}
         self._data: dict[int, dict[str, Any] | None] = {}
-        self._evaluates: dict[str, Any] | None = None
+        self._has_evaluated = False
 
     def attach(self) -> None:
         self.watch(torch.utils.data.TensorDataset, "__init__", self._data_made)
@@ -104,10 +104,9 @@ class Loaders(Probe):
 
     def on_batch(self, loader: Any, batch: Any) -> None:
         if not torch.is_grad_enabled() or self._is_in_eval():
-            made = self._made.get(id(loader._dataset))
-            if made is not None and self._evaluates is None:
-                self._evaluates = made
-                self.fact("evaluation_loader_place", made)
+            if not self._has_evaluated:
+                self._has_evaluated = True
+                self.fact("evaluation_loader_place", self._made.get(id(loader._dataset)))
                 self.fact("evaluation_transform_place", transform_of(loader._dataset))
             return
         tensors = rows.tensors_of(batch)

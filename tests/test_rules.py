@@ -1,0 +1,249 @@
+"""Rules on whole little trainings: what real bugs have taught beyond the clinic's pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import CyclicLR, LRScheduler, StepLR
+from torch.utils.data import DataLoader, Dataset
+
+import babysit
+from babysit.diagnosis import Diagnosis
+from babysit.findings import Finding
+
+GENERATOR = torch.Generator().manual_seed(5)
+DATA = torch.randn(256, 6, generator=GENERATOR)
+CLASSES = DATA[:, :3].argmax(dim=1)
+HALVES = (DATA[:, :1] > 0).float()
+Loss = Callable[[nn.Module, Tensor], Tensor]
+
+
+def net(outputs: int, *last: nn.Module) -> nn.Sequential:
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, outputs), *last)
+
+
+def trained(
+    model: nn.Module,
+    loss_of: Loss,
+    *,
+    steps: int = 80,
+    schedule: Callable[[Any], LRScheduler] | None = None,
+    between: Callable[[int], None] = lambda step: None,
+) -> Diagnosis:
+    """The diagnosis of a short training with Adam on batches of 32."""
+    with babysit.watch(quiet=True, store=False) as session:
+        optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+        scheduler = schedule(optimizer) if schedule is not None else None
+        for step in range(steps):
+            optimizer.zero_grad()
+            rows = torch.arange(32) + 32 * (step % 8)
+            loss_of(model, rows).backward()  # type: ignore[no-untyped-call]  # PyTorch's
+            optimizer.step()
+            if scheduler is not None:
+                scheduler.step()
+            between(step)
+    assert session.diagnosis is not None
+    return session.diagnosis
+
+
+def found(diagnosis: Diagnosis, rule: str) -> Finding | None:
+    return next((finding for finding in diagnosis.findings if finding.rule == rule), None)
+
+
+def line(finding: Finding | None) -> str:
+    """The source line in this file that a finding points to."""
+    assert finding is not None and finding.where is not None and finding.where.line is not None
+    return Path(__file__).read_text().splitlines()[finding.where.line - 1].strip()
+
+
+def classes(model: nn.Module, rows: Tensor) -> Tensor:
+    return F.cross_entropy(model(DATA[rows]), CLASSES[rows])
+
+
+def by_hand(model: nn.Module, rows: Tensor) -> Tensor:
+    p = model(DATA[rows]).clamp(1e-6, 1 - 1e-6)
+    return -(HALVES[rows] * p.log() + (1 - HALVES[rows]) * (1 - p).log()).mean()
+
+
+def test_raw_scores_that_are_clamped_are_no_probabilities() -> None:
+    sick = trained(net(1), by_hand)
+    assert "clamp(1e-6" in line(found(sick, "logits-into-probability-loss"))
+    healthy = trained(net(1, nn.Sigmoid()), by_hand)
+    assert found(healthy, "logits-into-probability-loss") is None
+
+
+def test_a_sigmoid_before_cross_entropy_counts_as_probabilities() -> None:
+    assert found(trained(net(3, nn.Sigmoid()), classes), "softmax-before-cross-entropy")
+    assert found(trained(net(3), classes), "softmax-before-cross-entropy") is None
+
+
+@pytest.mark.parametrize(("bound", "is_sick"), [(1.0, True), (20.0, False)])
+def test_scores_that_cannot_part_are_reported(bound: float, is_sick: bool) -> None:
+    diagnosis = trained(net(3, nn.Hardtanh(-bound, bound)), classes)
+    assert (found(diagnosis, "output-activation-unsuited") is not None) == is_sick
+    diagnosis = trained(net(3, nn.Softsign()), classes)
+    assert found(diagnosis, "output-activation-unsuited") is not None
+
+
+def test_what_a_loss_refuses_is_laid_to_the_activation_that_made_it() -> None:
+    model, criterion = net(1, nn.ReLU()), nn.BCELoss()
+    with babysit.watch(quiet=True, store=False) as session, pytest.raises(RuntimeError):
+        torch.optim.Adam(model.parameters())
+        criterion(3 + model(DATA), HALVES)
+    assert session.diagnosis is not None
+    assert found(session.diagnosis, "logits-into-probability-loss") is not None
+    with babysit.watch(quiet=True, store=False) as session, pytest.raises(RuntimeError):
+        torch.optim.Adam(model.parameters())
+        criterion(model(100 * DATA), HALVES)
+    assert session.diagnosis is not None
+    refused = found(session.diagnosis, "output-activation-unsuited")
+    assert refused is not None and refused.where is not None
+    assert refused.where.layer == "3"
+
+
+def test_a_model_left_in_eval_mode_is_shown_where_it_was_put_there() -> None:
+    model = nn.Sequential(nn.Linear(6, 16), nn.Dropout(0.5), nn.ReLU(), nn.Linear(16, 3))
+
+    def evaluate(step: int) -> None:
+        if step == 20:
+            model.eval()
+
+    diagnosis = trained(model, classes, between=evaluate)
+    assert line(found(diagnosis, "eval-mode-during-training")) == "model.eval()"
+
+
+@pytest.mark.parametrize(("gamma", "is_sick"), [(0.0, True), (1.0, False)])
+def test_a_schedule_that_reaches_zero_early_is_reported(gamma: float, is_sick: bool) -> None:
+    diagnosis = trained(net(3), classes, schedule=lambda o: StepLR(o, 30, gamma=gamma), steps=100)
+    finding = found(diagnosis, "scheduler-misstepped")
+    assert (finding is not None) == is_sick
+    if is_sick:
+        assert "StepLR" in line(finding) and "since then (70 %)" in finding.message  # type: ignore[union-attr]
+
+
+def test_a_rate_that_a_scheduler_raised_too_far_is_laid_to_the_scheduler() -> None:
+    schedule = lambda o: CyclicLR(o, 5e-3, 3.0, step_size_up=40, cycle_momentum=False)  # noqa: E731
+    diagnosis = trained(net(3), classes, schedule=schedule, steps=200)
+    assert "CyclicLR" in line(found(diagnosis, "learning-rate-too-high"))
+
+
+class Fused(nn.Module):
+    """Two layers, of which a copy is used once they are fused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.out = nn.Linear(6, 16), nn.Linear(16, 3)
+        self.copy: nn.Linear | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.out(torch.relu((self.copy or self.left)(x)))
+        return scores
+
+
+def test_layers_that_a_copy_has_replaced_are_not_taken_for_another_models() -> None:
+    model = Fused()
+    with babysit.watch(quiet=True, store=False) as session:
+        model.out.requires_grad_(False)
+        optimizer = torch.optim.Adam(model.left.parameters(), lr=5e-3)
+        model.copy = nn.Linear(6, 16)
+        for _ in range(40):
+            optimizer.zero_grad()
+            classes(model, torch.arange(64)).backward()  # type: ignore[no-untyped-call]  # PyTorch's
+            optimizer.step()
+    assert session.diagnosis is not None
+    rules = [finding.rule for finding in session.diagnosis.roots]
+    assert rules == ["parameters-not-in-optimizer", "parameters-without-gradient"]
+    missing = found(session.diagnosis, "parameters-not-in-optimizer")
+    assert missing is not None and missing.where is not None and missing.where.layer == "copy"
+
+
+@pytest.mark.parametrize(("value", "is_sick"), [(0.5, True), (0.0, False)])
+def test_units_that_begin_equal_and_not_at_zero_are_reported(value: float, is_sick: bool) -> None:
+    model = net(3)
+    nn.init.constant_(model[0].weight, value)
+    nn.init.uniform_(model[0].bias, -1, 1)
+    finding = found(trained(model, classes), "symmetric-initialisation")
+    assert (finding is not None) == is_sick
+
+
+def test_a_sum_that_overflows_half_precision_is_found_where_nothing_was_saved() -> None:
+    def summed(model: nn.Module, rows: Tensor) -> Tensor:
+        scores = model(DATA[rows]).half() + 100
+        return scores.repeat(2000, 1).sum()
+
+    finding = found(trained(net(1), summed, steps=8), "half-precision-overflow")
+    assert "sum()" in line(finding)
+
+
+class Shown(Dataset[tuple[Tensor, Tensor]]):
+    """Examples through a transform."""
+
+    def __init__(self, first: int, transform: Callable[[Tensor], Tensor]) -> None:
+        self.first, self.transform = first, transform
+
+    def __len__(self) -> int:
+        return 128
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.transform(DATA[self.first + index]), CLASSES[self.first + index]
+
+
+def as_trained(x: Tensor) -> Tensor:
+    return x
+
+
+def enlarged(x: Tensor) -> Tensor:
+    return 5 * x + 3
+
+
+def test_inputs_of_another_scale_are_laid_to_the_evaluations_transform() -> None:
+    model = net(3)
+    train = DataLoader(Shown(0, as_trained), batch_size=16, shuffle=True)
+    test = DataLoader(Shown(128, enlarged), batch_size=64)
+    with babysit.watch(quiet=True, store=False) as session:
+        optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+        for _ in range(6):
+            for x, y in train:
+                optimizer.zero_grad()
+                F.cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]  # PyTorch's
+                optimizer.step()
+            with torch.no_grad():
+                for x, y in test:
+                    F.cross_entropy(model(x), y)
+    assert session.diagnosis is not None
+    finding = found(session.diagnosis, "train-validation-mismatch")
+    assert line(finding) == "def enlarged(x: Tensor) -> Tensor:"
+
+
+@pytest.mark.parametrize(("strength", "is_sick"), [(3.0, True), (1e-4, False)])
+def test_a_penalty_in_the_loss_is_judged_by_its_effect(strength: float, is_sick: bool) -> None:
+    def penalised(model: nn.Module, rows: Tensor) -> Tensor:
+        weights = [p for p in model.parameters() if p.dim() > 1]
+        return (
+            classes(model, rows) + strength * torch.stack([w.pow(2).sum() for w in weights]).sum()
+        )
+
+    diagnosis = trained(net(3), penalised, steps=400)
+    assert (found(diagnosis, "weight-decay-too-strong") is not None) == is_sick
+
+
+@pytest.mark.parametrize(("shift", "is_sick"), [(1, True), (0, False)])
+def test_evaluations_in_which_a_net_that_has_learnt_guesses(shift: int, is_sick: bool) -> None:
+    model = net(3)
+
+    def evaluate(step: int) -> None:
+        if step % 40 == 39:
+            with torch.no_grad():
+                held = torch.randn(300, 6, generator=GENERATOR)
+                right = (held[:, :3].argmax(dim=1) + shift) % 3
+                (model(held).argmax(dim=1) == right).float().mean()
+
+    diagnosis = trained(model, classes, steps=400, between=evaluate)
+    assert (found(diagnosis, "train-validation-mismatch") is not None) == is_sick
