@@ -24,9 +24,14 @@ class Modes(Probe):
         module = args[0]
         if not module.training and module not in self._places:
             self._places[module] = sources.caller()
+            self._tell()
 
     def on_sampled_step(self, optimizer: Optimizer) -> None:
-        """Tell the place if the trained model is in eval mode now."""
+        """For models that were set before anything was known of their training."""
+        self._tell()
+
+    def _tell(self) -> None:
+        """The place, if the trained model is in eval mode now."""
         for reference in self.state.roots if self.state is not None else ():
             root = reference()
             if root is not None and not root.training and self._places.get(root):
