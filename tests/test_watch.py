@@ -122,7 +122,7 @@ def test_a_fault_of_ours_is_told_once_and_the_training_goes_on(
     monkeypatch.delenv("BABYSIT_RAISE", raising=False)
     plain = train(20)
 
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("names are out")
 
     monkeypatch.setattr(Names, "add_root", broken)
@@ -232,7 +232,7 @@ def test_a_killed_run_can_be_read_up_to_its_last_record(tmp_path: Path) -> None:
 def test_a_record_with_a_cut_last_line_loses_only_that_line(tmp_path: Path, cut: int) -> None:
     writer = segment.Segment(tmp_path, "one")
     for step in range(4):
-        writer.write({"event": "step", "training": 1, "step": step, "values": {"loss": 1.0}})
+        writer.write([{"event": "step", "training": 1, "step": step, "values": {"loss": 1.0}}])
     writer.close()
     text = writer.path.read_bytes()
     writer.path.write_bytes(text[:-cut])
