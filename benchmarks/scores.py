@@ -19,7 +19,7 @@ from benchmarks.cases import FIELD, HEALTHY, SICK, Case, Score, score
 from benchmarks.trials import run_all
 
 Findings = list[dict[str, Any]]
-MEASURED_ONLY: Final = ("field/d_", "field/f_", "field/h_")
+MEASURED_ONLY: Final = ("field/d_", "field/h_")
 
 
 def findings(verdict: Verdict) -> Findings:

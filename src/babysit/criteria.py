@@ -175,17 +175,20 @@ def is_output(wiring: Wiring, index: int) -> bool:
     return True
 
 
-def clamped_scores(wiring: Wiring) -> Iterator[int]:
-    """Clamps that make probabilities of raw scores, for a logarithm or a loss of probabilities."""
+def clamped_scores(wiring: Wiring) -> Iterator[tuple[int, int | None]]:
+    """Clamps that make probabilities of raw scores, for a logarithm or a loss of probabilities.
+
+    With each the activation that made those scores, if it was one.
+    """
     bare = RESHAPES | {"Clamp"}
     for index in wiring.find({"Clamp"}):
         facts = wiring.nodes[index].facts
         is_share = 0 <= facts.get("min", -1) < facts.get("max", 2) <= 1
         inner = wiring.source(index, through=bare)
-        is_raw = inner is not None and wiring.nodes[inner].op in UNBOUNDED
-        is_raw = is_raw or layer_behind(wiring, index, through=bare) is not None
+        is_active = inner is not None and wiring.nodes[inner].op in UNBOUNDED
+        is_raw = is_active or layer_behind(wiring, index, through=bare) is not None
         if is_share and is_raw and reaches(wiring, index, {"Log", "BinaryCrossEntropy"}):
-            yield index
+            yield index, inner if is_active else None
 
 
 def bounded_scores(wiring: Wiring) -> Iterator[tuple[int, str, float]]:

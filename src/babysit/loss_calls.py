@@ -12,6 +12,8 @@ PAIRWISE: Final = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_los
 CLASSES: Final = ("cross_entropy", "nll_loss")
 ACTIVATIONS: Final = {"Relu": "ReLU", "Tanh": "tanh", "LeakyRelu": "leaky ReLU", "Elu": "ELU",
                       "Gelu": "GELU", "Silu": "SiLU", "Softplus": "softplus"}  # fmt: skip
+BINARIES: Final = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+MANY: Final = 20
 POSITIVE: Final = 0.01  # log-probabilities exceed 0 by rounding only
 Told: TypeAlias = Iterator[tuple[LossCall, str]]
 
@@ -31,6 +33,19 @@ def always_certain(size: tuple[int, ...]) -> str:
         f"cross-entropy over a single output of shape {shape(size)}: its softmax is always 1 and "
         "the loss always 0"
     )
+
+
+def quantities_as_labels(wiring: Wiring) -> Told:
+    """A binary cross-entropy whose targets are many numbers beyond 0…1: a regression."""
+    for call in wiring.calls:
+        low, high = call.facts.get("target-min", 0.0), call.facts.get("target-max", 1.0)
+        are_labels = call.facts.get("target-integers") and call.facts["target-distinct"] <= MANY
+        if call.function in BINARIES and (low < -0.5 or high > 1.5) and not are_labels:
+            yield (
+                call,
+                f"the targets are quantities, from {number(low)} to {number(high)}, and the loss "
+                "is a binary cross-entropy, for labels from 0 to 1",
+            )
 
 
 def negative_counts(wiring: Wiring) -> Told:

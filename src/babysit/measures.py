@@ -146,9 +146,14 @@ def weights(training: Training) -> dict[str, Parameter]:
         if node.parameter in training.parameters
     ] or list(training.parameters)
     known = (training.parameters[name] for name in dict.fromkeys(order) if name is not None)
-    matrices = [p for p in known if len(p.shape) >= 2 and p.trainable]
+    matrices = [p for p in known if len(p.shape) >= 2 and p.trainable and not is_gain(p)]
     dense = [p for p in matrices if "Embedding" not in p.kind]
     return {parameter.name: parameter for parameter in dense or matrices}
+
+
+def is_gain(parameter: Parameter) -> bool:
+    """The lengths that ``weight_norm`` keeps beside the directions of a weight."""
+    return parameter.name.endswith((".weight.original0", ".weight_g"))
 
 
 def before_norms(training: Training) -> set[str]:
@@ -218,6 +223,13 @@ def displacement(training: Training) -> float | None:
             usual = (3 * np.prod(weight.shape[1:])) ** -0.5
             moves.append(float(np.median(updates) / max(sizes[0], usual)))
     return float(np.median(moves)) if moves else None
+
+
+def late_agreement(training: Training) -> float | None:
+    """How far gradients of steps in a row agree in the later half: a cosine, by the median."""
+    agreement = training.series("gradient-agreement").values
+    late = agreement[len(agreement) // 2 :]
+    return float(np.median(late)) if len(late) >= 4 else None
 
 
 def median(series: Series) -> float:

@@ -16,6 +16,7 @@ from babysit.instrument import sources
 from babysit.instrument.origins import Origins
 
 MAX_ITEMS = 256
+_OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 _WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.")
 
 
@@ -144,7 +145,7 @@ class Names:
             full = f"{path}.{name}" if name else path
             self._layers[layer] = full
             if built is not None:
-                self._built.setdefault(layer, built)
+                self._built[layer] = built
             for own, parameter in layer.named_parameters(recurse=False):
                 self._hidden[parameter] = True
                 self._name(parameter, f"{full}.{own}", full, type(layer).__name__)
@@ -231,7 +232,7 @@ def hidden_in(root: nn.Module) -> Iterator[tuple[str, nn.Module | Tensor, nn.Mod
     """What a model holds in plain attributes: path, the thing itself, its owner, the attribute."""
     for name, module in root.named_modules():
         for attribute, value in list(vars(module).items()):
-            if not attribute.startswith("_"):
+            if attribute not in _OF_EVERY_MODULE:
                 path = f"{name}.{attribute}" if name else attribute
                 for full, item in held_in(value, path):
                     yield full, item, module, attribute

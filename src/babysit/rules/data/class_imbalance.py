@@ -127,6 +127,7 @@ class ClassImbalance(Rule):
         self, run: Training, name: str, shares: dict[str, float], largest: str, limit: float
     ) -> bool:
         """Whether a class is rare and its latest samples show no recall."""
-        recalls = run.series("class-recall", name).values[-3:]
+        recalls = run.series("class-recall", name).values
+        recalls = recalls[len(recalls) // 2 :][-3:]
         is_rare = 0 < shares[name] <= self.max_ratio * shares[largest]
         return is_rare and len(recalls) > 0 and recalls.max() <= limit

@@ -26,14 +26,14 @@ class LearningRateTooHigh(Rule):
         Two things together: updates far above the usual thousandth of the weights, or a loss
         that shot up; and a loss that ends no lower than it began, or not finite. Where single
         steps at the beginning are as large as the weights themselves, so that nothing is left of
-        their initialisation, it is enough that the loss has kept a good part of its first value.
+        their initialisation, it is enough that the loss has kept a good part of its first value,
+        or that later steps no longer agree on a direction.
 
     What to do:
-        Divide the rate by 3 until the first 100 steps are free of leaps; a good rate lies at 1
-        to 1/10 of that border.
+        Divide the rate by 3 until 100 steps are free of leaps; good is 1 to 1/10 of that border.
 
     When it is wrong:
-        High rates under which the loss falls, and rate tests, are not reported. Losses without a
+        High rates under which the loss falls are not reported, nor rate tests. Losses without a
         floor (GAN, policy gradient, negative log-densities) are judged by NaN only.
     """
 
@@ -43,9 +43,9 @@ class LearningRateTooHigh(Rule):
     remedies = ("lower-lr",)
     explains = (
         "non-finite-loss", "dead-relu", "vanishing-gradients", "loss-not-decreasing",
-        "loss-diverging", "loss-oscillating", "learning-rate-decay-due", "overfitting",
-        "collapsed-outputs", "saturated-activations", "class-imbalance", "unsafe-operation",
-        "training-too-short", "underfitting",
+        "underfitting", "loss-diverging", "loss-oscillating", "learning-rate-decay-due",
+        "overfitting", "collapsed-outputs", "saturated-activations", "class-imbalance",
+        "unsafe-operation", "training-too-short",
     )  # fmt: skip
     max_ratio = threshold(
         default=0.03, unit="update / weight", why="5 of 51 healthy programs lay above, to 0.056"
@@ -72,6 +72,9 @@ class LearningRateTooHigh(Rule):
     max_left = threshold(
         default=0.25, unit="share of the first loss", why="where less is left, they did no harm"
     )
+    max_agreement = threshold(
+        default=0.2, unit="cosine of gradients in a row", why="2 healthy ones stride so, at 0.98"
+    )
     min_steps = threshold(
         default=100, unit="steps", why="a net may find back to a course of its own"
     )
@@ -96,12 +99,11 @@ class LearningRateTooHigh(Rule):
             start = max(start, float(finite[:10].max()))
         noise = run.series("loss-noise").values[:1].sum()  # one batch's, by the luck of the draw
         leap = float(finite.max()) / max(start + 4 * noise, 1e-12)
-        peak = measures.peak_ratio(run) or 0.0
-        if leap > self.max_leap and peak > self.max_ratio and not has_large_steps:
-            ratio, has_large_steps = peak, True  # it took a while to take off
+        if (peak := measures.peak_ratio(run) or 0.0) > self.max_ratio and leap > self.max_leap:
+            ratio, has_large_steps = ratio if has_large_steps else peak, True  # it took off later
         if len(finite) < len(values):
-            before = np.abs(values[: int(np.argmin(np.isfinite(values)))])
-            grew = len(before) > 1 and before[-1] > self.max_leap * start
+            before = np.abs(values[: int(np.argmin(np.isfinite(values)))])[1:]
+            grew = len(before) > 0 and before[-1] > self.max_leap * start
             is_wild = ratio is not None and ratio > self.wild_ratio and leap > self.max_leap
             if is_wild or (grew and (has_large_steps or leap > 10 * self.max_leap)):
                 yield self._finding(run, ratio, leap, "and then stopped being finite", 0.95)
@@ -109,9 +111,8 @@ class LearningRateTooHigh(Rule):
         loss = measures.course(run.series("loss").values, first=start)
         if loss is None or not measures.is_bounded_below(run):
             return
-        ended = f"and ended at {number(loss.end)}"
         if (moved := self._loses_its_start(run, loss, ratio)) is not None:
-            yield self._finding(run, moved, leap, ended, 0.8)
+            yield self._finding(run, moved, leap, f"and ended at {number(loss.end)}", 0.75)
             return
         fell = start - loss.end > self.min_drop * start and leap < self.catastrophe
         climbs = not has_large_steps and float((np.diff(loss.levels) > 0).mean()) > 0.8
@@ -119,9 +120,8 @@ class LearningRateTooHigh(Rule):
             return  # a steady climb in small steps has another cause than the rate
         lasting = float(np.median(values[len(values) // 2 :])) > self.max_leap * start
         if has_large_steps or lasting:
-            sure = leap > self.max_leap and has_large_steps
-            text = f"{ended}, having begun at {number(start)}"
-            yield self._finding(run, ratio, leap, text, 0.9 if sure else 0.8)
+            text = f"and ended at {number(loss.end)}, having begun at {number(start)}"
+            yield self._finding(run, ratio, leap, text, 0.8 + 0.1 * (leap > self.max_leap))
 
     def _loses_its_start(self, run: Training, loss: Course, ratio: float | None) -> float | None:
         """How far the steps toss the weights, where the loss then stays high; else ``None``."""
@@ -130,8 +130,10 @@ class LearningRateTooHigh(Rule):
         guessing, moved = guessing_loss(run) or np.inf, measures.displacement(run)
         if loss.end > (1 - self.min_drop / 2) * guessing and ratio > self.wild_ratio:
             return ratio
+        agreement = measures.late_agreement(run)
+        wanders = agreement is not None and agreement < self.max_agreement
         is_tossed = moved is not None and moved > self.max_displacement
-        return moved if is_tossed and loss.end > self.max_left * loss.first else None
+        return moved if is_tossed and (loss.end > self.max_left * loss.first or wanders) else None
 
     def _finding(
         self, run: Training, ratio: float | None, leap: float, text: str, confidence: float
@@ -140,17 +142,15 @@ class LearningRateTooHigh(Rule):
         at, lower = (f" ({number(used)})", f", to {number(used / 3)},") if used else ("", "")
         size = f"one step changes weights by {number(ratio)} of their size" if ratio else ""
         return Finding(
-            severity=self.severity,
+            severity=self.severity if confidence > 0.75 else "warning",
             confidence=confidence,
             message=f"the learning rate{at} is too high: the loss "
             + (f"rose to {number(leap)} times its first value " if leap > 1.01 else "leapt about ")
-            + text
-            + (f"; {size}, about 0.001 is usual" if size else ""),
+            + text + (f"; {size}, about 0.001 is usual" if size else ""),
             where=raised_by(run) or run.source_of_rate(),
-            evidence=(
-                Evidence(signal="update-ratio", value=ratio or "unknown", limit=self.max_ratio),
-                Evidence(signal="loss-leap", value=leap, limit=self.max_leap),
-            ),
+            evidence=(Evidence(signal="update-ratio", value=ratio or "unknown",
+                               limit=self.max_ratio),
+                      Evidence(signal="loss-leap", value=leap, limit=self.max_leap)),
             remedies=(
                 Remedy(name="lower-lr",
                        text=f"Divide the learning rate by 3{lower} until the first 100 steps show "

@@ -7,6 +7,7 @@ from babysit.measures import (
     Course,
     course,
     is_bounded_below,
+    late_agreement,
     pace,
     rate,
     typical_ratio,
@@ -108,8 +109,7 @@ class LearningRateTooLow(Rule):
         if run.facts.get("has_loaded_weights"):  # fine-tuning moves little by design
             return
         travel = max(float(np.mean(r)) for r in update_ratios(run).values()) * run.steps
-        agreement = run.series("gradient-agreement").values
-        late = float(np.median(agreement[len(agreement) // 2 :])) if len(agreement) >= 8 else 0.0
+        late = late_agreement(run) or 0.0
         if ratio <= self.max_ratio and travel <= self.max_travel and loss.drop() <= self.max_drop:
             moved = f"the loss by {percent(loss.drop())}" if loss.falls else "the loss not at all"
             yield self._finding(

@@ -1,20 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from babysit.criteria import (
-    AFTERMATH,
-    BEFORE_LOG,
-    NLLS,
-    UNREAD,
-    clamped_scores,
-    criteria,
-    has_logarithm,
-    is_output,
-    layer_behind,
-)
+from babysit import criteria
+from babysit.criteria import BEFORE_LOG, NLLS, is_output, layer_behind
 from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
 from babysit.loss_calls import outside_probabilities, positive_logarithms
 from babysit.measures import median
@@ -39,11 +31,15 @@ BY_HAND = Remedy(
     text="Use `binary_cross_entropy_with_logits` or `cross_entropy`, which take raw scores and are "
     "stable; or apply `sigmoid` or `softmax` before the logarithm.",
 )
+WEIGHT = Node(op="Parameter", parameter="fc.weight", shape=(1, 8))
 CLAMP = Node(op="Clamp", facts={"min": 1e-7, "max": 1 - 1e-7})
 LOG_FIRST = Remedy(
     name="use-logits-loss",
     text="Give `kl_div` log-probabilities: `log_softmax(scores, dim=1)` in place of what is there.",
 )
+
+CLAMPED = (WEIGHT, Node(op="Addmm", inputs=(None, 0)), replace(CLAMP, inputs=(1,)),
+           Node(op="Log", inputs=(2,)))  # fmt: skip
 
 
 class LogitsIntoProbabilityLoss(Rule):
@@ -74,7 +70,7 @@ class LogitsIntoProbabilityLoss(Rule):
     severity = "error"
     needs = ()  # a call that raised leaves no graph
     remedies = ("use-logits-loss",)
-    explains = (*AFTERMATH, "unnormalised-inputs")
+    explains = (*criteria.AFTERMATH, "unnormalised-inputs")
     min_error = threshold(
         default=0.05, unit="distance of a row's sum of exponentials from 1",
         why="log-softmax is off by 1e-7 in float32 (5 healthy programs) and 0.002 in "
@@ -87,7 +83,7 @@ class LogitsIntoProbabilityLoss(Rule):
         healthy(wiring=chain(Node(op="Addmm", shape=(8, 10)), Node(op="LogSoftmax"),
                              Node(op="NllLoss")),
                 probability_error={"NllLoss": [1e-7, 1e-7, 1e-7]}),
-        sick(wiring=chain(Node(op="Relu"), CLAMP, Node(op="Log"), Node(op="Mul"))),
+        sick(wiring=Wiring(nodes=CLAMPED)),
         healthy(wiring=chain(Node(op="Addmm"), Node(op="Sigmoid"), CLAMP,
                              Node(op="BinaryCrossEntropy"))),
     )  # fmt: skip
@@ -95,7 +91,7 @@ class LogitsIntoProbabilityLoss(Rule):
     def check(self, run: Training) -> Conclusions:
         """The first of: a refused call, scores in nll_loss, in BCELoss, in kl_div."""
         if not run.wirings:
-            yield Unexamined(reason=UNREAD)
+            yield Unexamined(reason=criteria.UNREAD)
         for wiring in run.wirings:
             found = next(iter((*told(wiring), *self._graph(run, wiring))), None)
             if found is not None:
@@ -118,11 +114,11 @@ class LogitsIntoProbabilityLoss(Rule):
                         Evidence(signal="wiring", value="raw score → log", limit="sigmoid → log"),
                         BY_HAND,
                     )  # fmt: skip
-        for criterion in criteria(wiring):
+        for criterion in criteria.criteria(wiring):
             node = wiring.nodes[criterion.index]
             source = wiring.source(criterion.prediction)
             layer = name_of(wiring, criterion.prediction)
-            if criterion.kind in NLLS and not has_logarithm(wiring, criterion.prediction):
+            if criterion.kind in NLLS and not criteria.has_logarithm(wiring, criterion.prediction):
                 error = median(run.series("probability-error", criterion.place))
                 if error > self.min_error:
                     is_softmax = wiring.softmax(source) is not None
@@ -133,13 +129,14 @@ class LogitsIntoProbabilityLoss(Rule):
                         node.place, Evidence(signal="probability-error", value=error,
                                              limit=self.min_error), LOG_SOFTMAX,
                     )  # fmt: skip
-        for index in clamped_scores(wiring):
-            yield (
-                f"the loss expects probabilities, but the output of `{name_of(wiring, index)}` "
-                "is a raw score cut off at 0 and 1: beyond them no gradient flows",
-                wiring.nodes[index].place,
-                Evidence(signal="wiring", value="raw score → clamp → log"), BY_HAND,
-            )  # fmt: skip
+        for index, activation in criteria.clamped_scores(wiring):
+            if activation is None:
+                yield (
+                    f"the loss expects probabilities, but the output of `{name_of(wiring, index)}` "
+                    "is a raw score cut off at 0 and 1: beyond them no gradient flows",
+                    wiring.nodes[index].place,
+                    Evidence(signal="wiring", value="raw score → clamp → log"), BY_HAND,
+                )  # fmt: skip
 
 
 def name_of(wiring: Wiring, index: int) -> str:

@@ -4,7 +4,12 @@ from collections.abc import Iterator
 
 from babysit.criteria import AFTERMATH, BINARY, NLLS, SOFT, UNREAD, Criterion, criteria, terms
 from babysit.findings import Evidence, Finding, Place, Remedy, Severity, Unexamined
-from babysit.loss_calls import always_certain, negative_counts, over_one_output
+from babysit.loss_calls import (
+    always_certain,
+    negative_counts,
+    over_one_output,
+    quantities_as_labels,
+)
 from babysit.measures import always
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -99,14 +104,8 @@ class LossUnsuitedToTask(Rule):
             dim = int(prediction.facts.get("dim", -1))
             is_over_one = prediction.op == "LogSoftmax" and prediction.shape[dim] == 1
             if criterion.kind in (*NLLS, SOFT) and is_over_one:
-                yield (
-                    always_certain(prediction.shape),
-                    node.place,
-                    "error",
-                    0.97,
-                    "one output",
-                    BINARY_LOSS,
-                )
+                yield (always_certain(prediction.shape), node.place, "error", 0.97, "one output",
+                       BINARY_LOSS)  # fmt: skip
             if self._moves(run, criterion):
                 continue
             quantities = f"a {measure(criterion)} error: a loss for quantities, not for classes"
@@ -150,5 +149,7 @@ def told(wiring: Wiring) -> Iterator[Case]:
     """What the calls tell by themselves."""
     for call, message in over_one_output(wiring):
         yield message, call.place, "error", 0.97, "one output", BINARY_LOSS
+    for call, message in quantities_as_labels(wiring):
+        yield message, call.place, "error", 0.95, "beyond 0 to 1", QUANTITIES
     for call, message in negative_counts(wiring):
         yield message, call.place, "warning", 0.9, "below 0", QUANTITIES

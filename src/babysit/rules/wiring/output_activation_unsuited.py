@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from babysit.criteria import AFTERMATH, UNREAD, Criterion, bounded_scores, criteria
+from babysit.criteria import AFTERMATH, UNREAD, Criterion, bounded_scores, clamped_scores, criteria
 from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
 from babysit.loss_calls import unsuited_activations
 from babysit.measures import median
@@ -80,6 +80,14 @@ class OutputActivationUnsuited(Rule):
                 beyond = median(run.series("target-unreachable", criterion.place))
                 if beyond > self.max_unreachable or self._is_dead(run, criterion, source, wiring):
                     yield self._finding(run, wiring, wiring.nodes[source], criterion)
+                    return
+            for _, source in clamped_scores(wiring):
+                if source is not None:
+                    node = wiring.nodes[source]
+                    text = f"the output's {NAMES.get(node.op, node.op)} is cut off at 0 and 1 to "
+                    text += "make probabilities: beyond them no gradient flows"
+                    evidence = Evidence(signal="wiring", value=f"{node.op} → clamp → log")
+                    yield self._told(text, node.place, evidence, "nn.Sigmoid()", 0.95)
                     return
             for source, name, floor in bounded_scores(wiring):
                 if floor > self.max_floor:
