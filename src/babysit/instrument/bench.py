@@ -55,6 +55,16 @@ class ProbeBench:
     def watch(self, owner: Any, name: str, after: After) -> None:
         self._replace(owner, name, after)
 
+    def wake(self, one: Probe, event: str) -> None:
+        calls, call = self._told_of(event), getattr(one, event)
+        if call not in calls:
+            calls.append(call)
+
+    def rest(self, one: Probe, event: str) -> None:
+        calls, call = self._told_of(event), getattr(one, event)
+        if call in calls:
+            calls.remove(call)
+
     def note(self, signal: str, value: Tensor | float, place: str) -> None:
         self._notes.setdefault(signal, {})[place] = value
 
@@ -102,10 +112,16 @@ class ProbeBench:
         return notes, facts
 
     def _tell(self, event: str, *args: Any) -> None:
-        """Tell the probes that override a method: the others cost nothing."""
+        for call in tuple(self._told_of(event)):
+            self._faults.guard(call, *args)
+
+    def _told_of(self, event: str) -> list[Callable[..., None]]:
+        """The probes that override a method and are awake: the others cost nothing."""
         if event not in self._by_event:
             base = getattr(Probe, event)
-            wanting = [one for one in self._probes if getattr(type(one), event) is not base]
-            self._by_event[event] = [getattr(one, event) for one in wanting]
-        for call in self._by_event[event]:
-            self._faults.guard(call, *args)
+            self._by_event[event] = [
+                getattr(one, event)
+                for one in self._probes
+                if getattr(type(one), event) is not base and event not in one.sleeps
+            ]
+        return self._by_event[event]

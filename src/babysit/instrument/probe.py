@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -35,6 +35,12 @@ class Bench(Protocol):
     def watch(self, owner: Any, name: str, after: After) -> None:
         """Call ``after(args, kwargs, result)`` after every call of ``owner.name``."""
 
+    def wake(self, one: Probe, event: str) -> None:
+        """Tell a probe of an event from now on."""
+
+    def rest(self, one: Probe, event: str) -> None:
+        """Do not tell it any more."""
+
     def note(self, signal: str, value: Tensor | float, place: str) -> None:
         """Record a value with the step that closes next."""
 
@@ -48,6 +54,8 @@ class Probe:
     All of them run guarded and timed. A probe never touches random states, modes, gradients or
     the user's hooks.
     """
+
+    sleeps: ClassVar[tuple[str, ...]] = ()  # events that it is told of only once awake
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -87,6 +95,14 @@ class Probe:
         """This is a forked child of the script: nothing may be recorded or written here."""
 
     # -- for probes ----------------------------------------------------------------------
+
+    def wake(self, event: str) -> None:
+        """From now on this probe is told of an event that it :attr:`sleeps` through."""
+        self._bench.wake(self, event)
+
+    def rest(self, event: str) -> None:
+        """Until it wakes again, it is not: what has nothing to do costs nothing."""
+        self._bench.rest(self, event)
 
     def watch(self, owner: Any, name: str, after: After) -> None:
         """Call ``after(args, kwargs, result)`` after every call of ``owner.name``."""

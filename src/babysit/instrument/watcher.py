@@ -323,9 +323,10 @@ class Watcher:
             return float("nan")
         if scaled is not None and scaled[0].data_ptr() == first.data_ptr():
             first = scaled[1]
-        value = first.detach()
-        value = value.mean() if value.dim() else value
-        return value.item() if value.device.type == "cpu" else value.clone()
+        if first.dim() == 0 and first.device.type == "cpu":
+            return first.item()
+        value = first.detach().mean()
+        return value.item() if value.device.type == "cpu" else value
 
     def _after_backward(self, gradients: Sequence[Tensor | None] = ()) -> None:
         for state in self.trainings.here():

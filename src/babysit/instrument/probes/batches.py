@@ -16,6 +16,8 @@ MAX_DEPTH = 3
 class Batches(Probe):
     """Batch size and passes from the DataLoader; without one from the model's own input."""
 
+    sleeps = ("on_backward",)
+
     def attach(self) -> None:
         self._passes: dict[int, int] = {}
         self._begun: tuple[int, int | None] | None = None
@@ -26,6 +28,7 @@ class Batches(Probe):
 
     def on_batch(self, loader: Any, batch: Any) -> None:
         """Keep the size of what the loader gave until it is known that it is trained on."""
+        self.wake("on_backward")
         if loader._num_yielded <= 1:
             dataset = loader._dataset
             size = len(dataset) if hasattr(dataset, "__len__") else None
@@ -38,9 +41,11 @@ class Batches(Probe):
         """The first input of the model, for programs that batch by hand."""
         if self._entered is None and torch.is_grad_enabled() and not is_evaluation:
             self._entered = look(inputs)
+            self.wake("on_backward")
 
     def on_backward(self, loss: Tensor) -> None:
         """What was loaded, or entered the model, is the training's."""
+        self.rest("on_backward")
         begun, self._begun = self._begun, None
         found, self._loaded, self._entered = self._loaded or self._entered, None, None
         if begun is not None:

@@ -26,9 +26,11 @@ class Clipping(Probe):
     beyond reach serves to measure the norm and is left alone.
     """
 
+    sleeps = ("on_backward", "after_step")
+
     def attach(self) -> None:
         """Watch the two functions, and the scaler's side of them."""
-        self._backwards, self._clips = 0, False
+        self._backwards = 0
         self._used: MutableMapping[Optimizer, int] = weakref.WeakKeyDictionary()
         self._members: MutableMapping[Optimizer, frozenset[int]] = weakref.WeakKeyDictionary()
         self._scale: Any = None
@@ -48,8 +50,7 @@ class Clipping(Probe):
 
     def after_step(self, optimizer: Optimizer) -> None:
         """Its gradients have been used."""
-        if self._clips:
-            self._used[optimizer] = self._backwards
+        self._used[optimizer] = self._backwards
         self._scale = None
 
     def _scaled(self, args: Any, kwargs: Any, result: Any) -> None:
@@ -81,7 +82,8 @@ class Clipping(Probe):
             return []
         is_spent = isinstance(given, Iterator)  # a generator, used up by the call
         tensors = [given] if isinstance(given, Tensor) else [] if is_spent else list(given or ())
-        self._clips = True
+        self.wake("on_backward")
+        self.wake("after_step")
         self.note(signal, float(limit))
         if self._is_in_vain(tensors, norm):
             self._misplaced("clip-in-vain")

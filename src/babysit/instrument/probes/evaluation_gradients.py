@@ -22,6 +22,8 @@ class EvaluationGradients(Probe):
     that follows has in its own graph.
     """
 
+    sleeps = ("on_backward",)
+
     def __init__(self, bench: Any) -> None:
         super().__init__(bench)
         self._open: list[tuple[int, str, dict[str, Any]]] = []
@@ -41,9 +43,11 @@ class EvaluationGradients(Probe):
         if len(self._open) < MAX_CALLS:
             site, place = call_sites.site_of(call_sites.caller_frame())
             self._open.append((sequence_number(), site, place))
+            self.wake("on_backward")
 
     def on_backward(self, loss: Tensor) -> None:
         """Whatever was called in eval mode before: this backward uses it, or none does."""
+        self.rest("on_backward")
         if self._open:
             calls, self._open = self._open, []
             state = self.state

@@ -95,6 +95,8 @@ class Record:
 class Fed(Probe):
     """Examples met in training and in evaluations, by the model that was fed with them."""
 
+    sleeps = ("on_backward",)
+
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
         self._records: MutableMapping[nn.Module, Record] = weakref.WeakKeyDictionary()
@@ -139,6 +141,7 @@ class Fed(Probe):
         if torch.is_grad_enabled():
             # A backward may follow: then it is a training in eval mode.
             self._open = (module, batch, fed, site, size)
+            self.wake("on_backward")
         else:
             self._evaluate(module, fed, site, size)
 
@@ -156,6 +159,7 @@ class Fed(Probe):
         return self._loaded[0]
 
     def on_backward(self, loss: Tensor) -> None:
+        self.rest("on_backward")
         if self._open is not None:
             module, batch, fed, *_ = self._open
             self._open = None

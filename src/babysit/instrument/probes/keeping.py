@@ -26,7 +26,6 @@ class Keeping(Probe):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
-        self._has_looked = False
         self._keeping: set[int] = set()  # numbers of trainings
         self._evaluating: set[int] = set()
         self._files: set[str | None] = set()
@@ -42,11 +41,11 @@ class Keeping(Probe):
             self.fact("keeps_weights", True)
 
     def on_backward(self, loss: Tensor) -> None:
-        if not self._has_looked:  # the first one: where the training loop stands
-            self._has_looked = True
-            place = sources.caller()
-            main = getattr(sys.modules.get("__main__"), "__file__", None)
-            self._files |= {main, place["file"] if place else None}
+        """The first one: where the training loop stands."""
+        self.rest("on_backward")
+        place = sources.caller()
+        main = getattr(sys.modules.get("__main__"), "__file__", None)
+        self._files |= {main, place["file"] if place else None}
 
     def on_call(
         self, module: nn.Module, inputs: Sequence[Any], output: Any, is_evaluation: bool

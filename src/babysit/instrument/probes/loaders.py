@@ -79,6 +79,8 @@ class Source:
 class Loaders(Probe):
     """Batches of every training's loaders, fingerprinted."""
 
+    sleeps = ("on_backward",)
+
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
         self._sources: dict[int, Source] = {}
@@ -120,6 +122,7 @@ class Loaders(Probe):
         if source.place is None and source.trained >= MIN_TRAINED:
             source.place = sources.caller()
         self._loaded.append(source)
+        self.wake("on_backward")
 
     def _data_behind(self, loader: Any) -> dict[str, Any] | None:
         """The place of the data set's own making, behind splits of it."""
@@ -134,6 +137,7 @@ class Loaders(Probe):
         for source in self._loaded:
             source.train()
         self._loaded.clear()
+        self.rest("on_backward")
 
     def _is_in_eval(self) -> bool:
         roots = [r for ref in (self.state.roots if self.state else ()) if (r := ref()) is not None]

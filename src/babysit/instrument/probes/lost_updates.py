@@ -23,6 +23,8 @@ class LostUpdates(Probe):
     under PyTorch's own optimizers: others may round at random or keep a remainder.
     """
 
+    sleeps = ("after_step",)
+
     def attach(self) -> None:
         self._before: list[tuple[Tensor, Tensor, Tensor]] = []
 
@@ -43,11 +45,11 @@ class LostUpdates(Probe):
             counts = (sizes >= sizes.square().mean().sqrt()) & (sizes > 0)
             values = parameter.detach().reshape(-1)[::stride].clone()
             self._before.append((parameter, values, counts))
+            self.wake("after_step")
 
     def after_step(self, optimizer: Optimizer) -> None:
         """How many of them stayed where they were, over all parameters."""
-        if not self._before:
-            return
+        self.rest("after_step")
         lost = total = 0.0
         for parameter, values, counts in self._before:
             stride = -(-parameter.numel() // MAX_ELEMENTS) or 1

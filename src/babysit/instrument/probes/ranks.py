@@ -18,6 +18,8 @@ from babysit.instrument.probe import Probe
 class Ranks(Probe):
     """Corresponds with the other ranks, also from processes that the script forked."""
 
+    sleeps = ("after_step",)
+
     def attach(self) -> None:
         """Where PyTorch was built with distributed training."""
         self._mail = Correspondence()
@@ -27,6 +29,11 @@ class Ranks(Probe):
             self.watch(nn.parallel.DistributedDataParallel, "__init__", self._wrapped)
             self.watch(torch.distributed, "all_reduce", self._reduced)
             self.watch(torch.distributed, "init_process_group", self._began)
+
+    def on_sampled_step(self, optimizer: Optimizer) -> None:
+        """Look whether there are other ranks, however they were joined."""
+        if self._is_on and torch.distributed.is_initialized():
+            self.wake("after_step")
 
     def after_step(self, optimizer: Optimizer) -> None:
         """Note what a comparison with the other ranks says."""

@@ -19,6 +19,8 @@ class Recurrence(Probe):
     One small tensor a step; programs without a recurrent layer pay nothing.
     """
 
+    sleeps = ("on_step",)
+
     def attach(self) -> None:
         """Nothing to watch: recurrent layers are met in the calls of sampled steps."""
         self._weights: dict[int, weakref.ref[Tensor]] = {}
@@ -35,11 +37,10 @@ class Recurrence(Probe):
                 weight = getattr(layer, "weight_hh", None) if weight is None else weight
                 if isinstance(weight, Tensor):
                     self._weights[id(weight)] = weakref.ref(weight)
+                    self.wake("on_step")
 
     def on_step(self, optimizer: Optimizer) -> None:
         """Note the norm of the first that this optimizer holds."""
-        if not self._weights:
-            return
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 known = self._weights.get(id(parameter))

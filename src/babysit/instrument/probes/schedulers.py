@@ -32,6 +32,8 @@ class Watched:
 class Schedulers(Probe):
     """Counts the steps of every scheduler; a fact of its optimizer's training."""
 
+    sleeps = ("after_step",)
+
     def attach(self) -> None:
         self._known: weakref.WeakKeyDictionary[Any, Watched] = weakref.WeakKeyDictionary()
         self._of: weakref.WeakKeyDictionary[Optimizer, list[weakref.ref[Any]]]
@@ -54,6 +56,7 @@ class Schedulers(Probe):
             self._number += 1
             watched = Watched(str(self._number), type(scheduler).__name__, sources.caller())
             self._known[scheduler] = watched
+            self.wake("after_step")
             self._of.setdefault(optimizer, []).append(weakref.ref(scheduler))
 
     def _stepped(self, args: Any, kwargs: Any, result: Any) -> None:
@@ -65,7 +68,7 @@ class Schedulers(Probe):
 
     def after_step(self, optimizer: Optimizer) -> None:
         """Tell how far its schedulers have come, ever more rarely."""
-        for reference in self._of.get(optimizer, ()) if self._number else ():
+        for reference in self._of.get(optimizer, ()):
             self._tell(reference(), is_final=False)
 
     def finish(self) -> None:

@@ -50,9 +50,7 @@ class LearningRateTooHigh(Rule):
     max_ratio = threshold(
         default=0.03, unit="update / weight", why="5 of 51 healthy programs lay above, to 0.056"
     )
-    wild_ratio = threshold(
-        default=0.1, unit="update / weight", why="a tenth of the weights; health stays below 0.056"
-    )
+    wild_ratio = threshold(default=0.1, unit="update / weight", why="health stays below 0.056")
     max_leap = threshold(
         default=4, unit="times the first loss",
         why="of 51 healthy programs LBFGS leapt 12 times, a rate test 3.2, all others below 2.9",
@@ -112,7 +110,8 @@ class LearningRateTooHigh(Rule):
         if loss is None or not measures.is_bounded_below(run):
             return
         if (moved := self._loses_its_start(run, loss, ratio)) is not None:
-            yield self._finding(run, moved, leap, f"and ended at {number(loss.end)}", 0.75)
+            sure, ended = 0.75 + 0.05 * (loss.end > self.max_left * loss.first), number(loss.end)
+            yield self._finding(run, moved, leap, f"and ended at {ended}", sure)
             return
         fell = start - loss.end > self.min_drop * start and leap < self.catastrophe
         climbs = not has_large_steps and float((np.diff(loss.levels) > 0).mean()) > 0.8
@@ -140,13 +139,13 @@ class LearningRateTooHigh(Rule):
     ) -> Finding:
         used = rate(run)
         at, lower = (f" ({number(used)})", f", to {number(used / 3)},") if used else ("", "")
-        size = f"one step changes weights by {number(ratio)} of their size" if ratio else ""
+        size = f"; one step changes weights by {number(ratio)} of their size" if ratio else ""
+        rise = f"rose to {number(leap)} times its first value " if leap > 1.01 else "leapt about "
         return Finding(
             severity=self.severity if confidence > 0.75 else "warning",
             confidence=confidence,
-            message=f"the learning rate{at} is too high: the loss "
-            + (f"rose to {number(leap)} times its first value " if leap > 1.01 else "leapt about ")
-            + text + (f"; {size}, about 0.001 is usual" if size else ""),
+            message=f"the learning rate{at} is too high: the loss {rise}{text}{size}"
+            + (", about 0.001 is usual" if size else ""),
             where=raised_by(run) or run.source_of_rate(),
             evidence=(Evidence(signal="update-ratio", value=ratio or "unknown",
                                limit=self.max_ratio),
