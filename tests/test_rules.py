@@ -247,3 +247,30 @@ def test_evaluations_in_which_a_net_that_has_learnt_guesses(shift: int, is_sick:
 
     diagnosis = trained(model, classes, steps=400, between=evaluate)
     assert (found(diagnosis, "train-validation-mismatch") is not None) == is_sick
+
+
+class Length(torch.autograd.Function):
+    """A norm whose gradient divides by it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        length = x.pow(2).sum(dim=1).sqrt()
+        ctx.save_for_backward(x, length)
+        return length
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        x, length = ctx.saved_tensors
+        return grads[0].unsqueeze(1) * x / length.unsqueeze(1)
+
+
+def test_a_gradient_that_breaks_is_laid_to_a_function_of_the_users_own() -> None:
+    def distance(model: nn.Module, rows: Tensor) -> Tensor:
+        first, second = model(DATA[rows]), model(DATA[rows.roll(1)])
+        apart = first - second
+        apart[0] = apart[0] - apart[0].detach()
+        lengths: Tensor = Length.apply(apart)  # type: ignore[no-untyped-call]  # PyTorch's
+        return lengths.mean()
+
+    finding = found(trained(net(3), distance, steps=6), "non-finite-gradient")
+    assert "Length.apply" in line(finding)

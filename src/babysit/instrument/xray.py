@@ -203,6 +203,8 @@ def facts_of(node: Any, op: str, shape: tuple[int, ...]) -> dict[str, float]:
         facts = {"groups": float(node._saved_groups), "transposed": float(node._saved_transposed)}
     elif op == "NativeBatchNorm":
         facts = {"training": float(node._saved_training)}
+    elif is_users_function(node):
+        facts = {"custom": 1.0}
     reduction = getattr(node, "_saved_reduction", None)
     if isinstance(reduction, int):
         facts["reduction"] = float(reduction)
@@ -213,6 +215,12 @@ def facts_of(node: Any, op: str, shape: tuple[int, ...]) -> dict[str, float]:
         weights = (node._saved_weight, getattr(node, "_saved_pos_weight", None))
         facts["has_weight"] = float(any(weight is not None for weight in weights))
     return facts
+
+
+def is_users_function(node: Any) -> bool:
+    """Whether a node is an ``autograd.Function`` of the program's own."""
+    made_by = getattr(node, "_forward_cls", None)
+    return made_by is not None and not made_by.__module__.startswith("torch")
 
 
 def signed(number: int) -> int:

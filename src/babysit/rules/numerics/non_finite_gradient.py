@@ -9,6 +9,12 @@ from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number
 
+GRADCHECK = Remedy(
+    name="mend-operation",
+    text="Look in its backward for a division by zero or the slope of a square root at 0, and "
+    "compare it with `torch.autograd.gradcheck`.",
+)
+
 
 class NonFiniteGradient(Rule):
     """The loss is finite, and its gradient is NaN or infinite.
@@ -72,11 +78,13 @@ class NonFiniteGradient(Rule):
         op, node = self._culprit(run, first)
         known = loss.at(first)
         text = f", of {number(known)}," if known is not None and np.isfinite(known) else ""
-        place = f"; the slope of {op} is infinite there" if op else ""
+        is_own = node is not None and "custom" in node.facts
+        place = f"; the slope of {op} is infinite there" if op and not is_own else ""
+        place = f"; the backward of `{op}`, a function of your own, is suspect" if is_own else place
         domain = DOMAINS.get(node.op) if node is not None else None
         yield Finding(
             severity=self.severity,
-            confidence=0.97 if op else 0.9,
+            confidence=0.97 if op and not is_own else 0.9,
             message=f"the gradient became {number(value or float('nan'))} at step {first}, while "
             f"the loss{text} was finite{place}",
             where=node.place if node is not None else run.source("backward"),
@@ -88,6 +96,8 @@ class NonFiniteGradient(Rule):
             remedies=(
                 Remedy(name="mend-operation", text=domain.cure)
                 if domain
+                else GRADCHECK
+                if is_own
                 else Remedy(name="detect-anomaly", text="Wrap the step in "
                             "torch.autograd.detect_anomaly(): it names the operation."),
             ),
@@ -124,7 +134,10 @@ class NonFiniteGradient(Rule):
         return False
 
     def _culprit(self, run: Training, first: int):  # type: ignore[no-untyped-def]  # a word and a node
-        """An operation at a point of infinite slope, in the sampled steps up to then."""
+        """An operation at a point of infinite slope, in the sampled steps up to then.
+
+        Else the one ``autograd.Function`` of the program's own.
+        """
         for label, series in run.places("closest-operand").items():
             domain, seen = domain_of(label), series.values[series.steps <= first]
             if domain is not None and len(seen) and domain.is_singular(float(seen[-1])):
@@ -132,4 +145,7 @@ class NonFiniteGradient(Rule):
                 if node is not None:
                     received = number(float(seen[-1])) if seen[-1] >= 0 else "values below 0"
                     return f"{domain.word}, which received {received},", node
-        return "", None
+        own = [
+            node for wiring in run.wirings[:1] for node in wiring.nodes if "custom" in node.facts
+        ]
+        return (own[0].op, own[0]) if len({node.op for node in own}) == 1 else ("", None)
