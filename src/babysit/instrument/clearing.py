@@ -37,12 +37,16 @@ class Clearing:
         """After a backward or a step: remember a few gradients as they are."""
         self._marks = []
         if not self._was_cleared:  # else there is nothing more to find out before the step
-            graded = [p for p in parameters if p.grad is not None]
-            picks = sorted({0, len(graded) // 2, len(graded) - 1}) if graded else []
-            for parameter in (graded[index] for index in picks):
+            last = len(parameters) - 1
+            picks = (
+                [parameters[index] for index in sorted({0, last // 2, last})] if last >= 0 else []
+            )
+            if all(parameter.grad is None for parameter in picks):
+                picks = [p for p in parameters if p.grad is not None][:3]
+            for parameter in picks:
                 gradient = parameter.grad
-                assert gradient is not None
-                self._marks.append((weakref.ref(parameter), id(gradient), gradient._version))
+                if gradient is not None:
+                    self._marks.append((weakref.ref(parameter), id(gradient), gradient._version))
 
     @property
     def is_due(self) -> bool:

@@ -74,14 +74,14 @@ class Stepping:
         self._sampler = UpdateSampler(named, with_spread=state.num_samples < SPREAD_SAMPLES)
 
     def _read_gradients(self, state: TrainingState, parameters: Sequence[Tensor]) -> None:
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        if not gradients:
+        if all(parameter.grad is None for parameter in parameters):
             self._values["without-gradient"] = 1.0
             return
         if state.clearing.kept:
             self._values["gradients-kept"] = 1.0
         if state.is_sampled or self._pacer.affords(2 * self._norm_cost):
             started = time.perf_counter()
+            gradients = [p.grad for p in parameters if p.grad is not None]
             with torch.no_grad():
                 self._values["gradient-norm"] = total_norm(gradients)
             self._norm_cost += 0.2 * (time.perf_counter() - started - self._norm_cost)
