@@ -274,3 +274,17 @@ def test_a_gradient_that_breaks_is_laid_to_a_function_of_the_users_own() -> None
 
     finding = found(trained(net(3), distance, steps=6), "non-finite-gradient")
     assert "Length.apply" in line(finding)
+
+
+def test_a_model_that_cannot_be_hashed_is_put_into_eval_mode_without_a_fault(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Unhashable(nn.Linear):
+        __hash__ = None  # type: ignore[assignment]  # what an own __eq__ does
+
+        def __eq__(self, other: object) -> bool:
+            return self is other
+
+    with babysit.watch(quiet=True, store=False):
+        Unhashable(6, 3).train(False)
+    assert "a fault of ours" not in capsys.readouterr().err

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
+from collections.abc import MutableMapping
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
+from torch.utils.weak import WeakIdKeyDictionary
 
 from babysit.instrument import sources
 from babysit.instrument.probe import Probe
@@ -17,7 +18,7 @@ class Modes(Probe):
 
     def attach(self) -> None:
         """``eval()`` is ``train(False)``, and goes through all modules within."""
-        self._places: weakref.WeakKeyDictionary[nn.Module, Any] = weakref.WeakKeyDictionary()
+        self._places: MutableMapping[nn.Module, Any] = WeakIdKeyDictionary()
         self.watch(nn.Module, "train", self._set)
 
     def _set(self, args: Any, kwargs: Any, result: Any) -> None:

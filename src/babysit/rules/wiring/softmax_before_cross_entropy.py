@@ -6,6 +6,11 @@ from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.wiring import LossCall, Node, chain
 
+MEAN = "mean of probabilities"
+AVERAGED = (
+    "Take the logarithm of these probabilities and give it to nn.NLLLoss(), or average scores."
+)
+
 
 class SoftmaxBeforeCrossEntropy(Rule):
     """Probabilities go into a loss that applies log-softmax itself.
@@ -72,7 +77,7 @@ class SoftmaxBeforeCrossEntropy(Rule):
             for index in wiring.find({"LogSoftmax"}):
                 source = wiring.source(wiring.nodes[index].inputs[0])
                 if source is not None:
-                    yield self._finding(wiring.nodes[source], "mean of probabilities", wiring.step)
+                    yield self._finding(wiring.nodes[source], MEAN, wiring.step)
                     return
 
     def _sums_to_one(self, call: LossCall) -> bool:
@@ -96,10 +101,7 @@ class SoftmaxBeforeCrossEntropy(Rule):
             where=node.place,
             first_step=step,
             evidence=(Evidence(signal="wiring", value=f"{node.op} → LogSoftmax", steps=(step,)),),
-            remedies=(
-                Remedy(name="remove-softmax", text="Remove this softmax: cross-entropy wants the "
-                       "raw scores. Apply softmax only where you read probabilities."
-                       if name == "softmax" else f"Give cross-entropy raw scores in place of this "
-                       f"{name}; or take the logarithm yourself and use nn.NLLLoss()."),
-            ),
+            remedies=(Remedy(name="remove-softmax", text=AVERAGED if name == MEAN else
+                             f"Remove this {name}: cross-entropy wants the raw scores. Apply "
+                             f"{name} only where you read probabilities."),),
         )  # fmt: skip
