@@ -17,6 +17,7 @@ from babysit.instrument.names import Names, has_parameters
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.parameters import SPREAD_SAMPLES, UpdateSampler, total_norm
 from babysit.instrument.trainings import (
+    OpenStep,
     Pending,
     Thread,
     Trainings,
@@ -35,9 +36,6 @@ class Stepping:
         self._emitter, self._names = emitter, names
         self._describer = Describer(emitter, names, trainings)
         self._trainings, self._pacer = trainings, pacer
-        self._sampler: UpdateSampler | None = None
-        self._values: dict[str, Any] = {}
-        self._has_closure = False
         self._norm_cost = 0.0
         self.norm_before_clip: Tensor | None = None
         self.take_notes: Callable[[], tuple[dict[str, Any], dict[str, Any]]] = lambda: ({}, {})
@@ -49,50 +47,55 @@ class Stepping:
 
     def begin(self, optimizer: Optimizer, thread: Thread, has_closure: bool) -> None:
         """Just before the optimizer changes the weights."""
-        self._values, self._sampler, self._has_closure = {}, None, has_closure
-        self._trainings.optimizers.add(optimizer)
+        opened = thread.opened = OpenStep(has_closure=has_closure)
         parameters = parameters_of(optimizer)
         state = self._trainings.of(optimizer)
-        if state is None and thread.pending:
-            state = self._start_training(optimizer, thread.pending)
+        if state is None:
+            self._trainings.optimizers.add(optimizer)
+            if thread.pending:
+                state = self._start_training(optimizer, thread.pending)
+        opened.state = state
         if state is None or not (thread.pending or has_closure):
             return
         state.is_sampled = has_closure or thread.num_read > 0
         if state.is_sampled:
-            self._sample(state, parameters, thread.pending)
+            opened.sampler = self._sample(state, parameters, thread.pending)
         state.clearing.look_before_step()
         if not has_closure:
-            self._read_gradients(state, parameters)
+            self._read_gradients(state, parameters, opened.values)
 
     def _sample(
         self, state: TrainingState, parameters: Sequence[Tensor], pending: Sequence[Pending]
-    ) -> None:
+    ) -> UpdateSampler:
         self._describer.adopt(state, pending)
         outside = [tensor for ref in state.outside if (tensor := ref()) is not None]
         trained = {id(p): p for p in (*parameters, *outside) if p.requires_grad}
         named = [(self._names.parameter(p)[0], p) for p in trained.values()]
-        self._sampler = UpdateSampler(named, with_spread=state.num_samples < SPREAD_SAMPLES)
+        return UpdateSampler(named, with_spread=state.num_samples < SPREAD_SAMPLES)
 
-    def _read_gradients(self, state: TrainingState, parameters: Sequence[Tensor]) -> None:
+    def _read_gradients(
+        self, state: TrainingState, parameters: Sequence[Tensor], values: dict[str, Any]
+    ) -> None:
         if all(parameter.grad is None for parameter in parameters):
-            self._values["without-gradient"] = 1.0
+            values["without-gradient"] = 1.0
             return
         if state.clearing.kept:
-            self._values["gradients-kept"] = 1.0
+            values["gradients-kept"] = 1.0
         if state.is_sampled or self._pacer.affords(2 * self._norm_cost):
             started = time.perf_counter()
             gradients = [p.grad for p in parameters if p.grad is not None]
             with torch.no_grad():
-                self._values["gradient-norm"] = total_norm(gradients)
+                values["gradient-norm"] = total_norm(gradients)
             self._norm_cost += 0.2 * (time.perf_counter() - started - self._norm_cost)
         if self.norm_before_clip is not None:
-            self._values["gradient-norm-before-clip"] = self.norm_before_clip
+            values["gradient-norm-before-clip"] = self.norm_before_clip
             self.norm_before_clip = None
 
     def finish(self, optimizer: Optimizer, thread: Thread) -> TrainingState | None:
         """Just after. Returns the training if this closed a step of it."""
-        state = self._trainings.of(optimizer)
-        if state is None and self._has_closure and thread.pending:
+        opened = thread.opened
+        state = opened.state or self._trainings.of(optimizer)
+        if state is None and opened.has_closure and thread.pending:
             state = self._start_training(optimizer, thread.pending)
         if state is None:
             self._join(optimizer, thread)
@@ -100,13 +103,13 @@ class Stepping:
         is_first = bool(state.optimizers) and state.optimizers[0]() is optimizer
         if not thread.pending and not is_first:
             return None  # another optimizer of a step already closed
-        if self._has_closure:
+        if opened.has_closure:
             state.is_sampled = thread.num_read > 0
             if state.is_sampled:
                 self._describer.adopt(state, thread.pending)
             if state.clearing.kept:
-                self._values["gradients-kept"] = 1.0
-        values = {**self._step_values(state, thread.pending), **self._values}
+                opened.values["gradients-kept"] = 1.0
+        values = {**self._step_values(state, thread), **opened.values}
         self._close(state, values, thread)
         thread.hand.mark(())  # this change was the optimizer's
         state.clearing.finish_step(parameters_of(optimizer))
@@ -126,10 +129,10 @@ class Stepping:
 
     def hand_step(self, thread: Thread) -> TrainingState:
         """A step that no optimizer took."""
-        self._values, self._sampler = {}, thread.hand_sampler
+        opened = thread.opened = OpenStep(sampler=thread.hand_sampler)
         thread.hand_sampler = None
-        if self._sampler is not None:
-            self._follow_replaced(self._sampler, thread.leaves)
+        if opened.sampler is not None:
+            self._follow_replaced(opened.sampler, thread.leaves)
         state = self._trainings.owning(thread.leaves) or thread.hand_state
         if state is None:
             state = self._new_training(thread.leaves, thread.pending)
@@ -138,7 +141,7 @@ class Stepping:
         state.is_sampled = thread.num_read > 0
         if state.is_sampled:
             self._describer.adopt(state, thread.pending)
-        values = self._step_values(state, thread.pending)
+        values = self._step_values(state, thread)
         if state.keeps_gradients:
             values["gradients-kept"] = 1.0
         # Seen from the next backward: what was not cleared by now goes into the next step.
@@ -158,11 +161,11 @@ class Stepping:
 
     # -- the values of a step ------------------------------------------------------------
 
-    def _step_values(self, state: TrainingState, pending: Sequence[Pending]) -> dict[str, Any]:
-        now = time.perf_counter()
+    def _step_values(self, state: TrainingState, thread: Thread) -> dict[str, Any]:
+        now, pending = time.perf_counter(), thread.pending
         values: dict[str, Any] = {}
         if pending:
-            counted = pending[:1] if self._has_closure else pending
+            counted = pending[:1] if thread.opened.has_closure else pending
             total = counted[0].loss
             for other in counted[1:]:
                 total = total + other.loss
@@ -177,12 +180,12 @@ class Stepping:
         return values | self._mode_values(state) | self._rates(state)
 
     def _mode_values(self, state: TrainingState) -> dict[str, float]:
+        """Nothing while the model is in train mode, whatever single layers are in."""
+        if not self.is_model_in_eval(state):
+            return {}
         layers = [layer for ref in state.mode_layers if (layer := ref()) is not None]
-        values = {"model-in-eval-mode": 1.0} if self.is_model_in_eval(state) else {}
-        if layers and not all(layer.training for layer in layers):
-            in_eval = sum(not layer.training for layer in layers)
-            values["in-eval-mode"] = in_eval / len(layers)
-        return values
+        share = sum(not layer.training for layer in layers) / max(len(layers), 1)
+        return {"model-in-eval-mode": 1.0} | ({"in-eval-mode": share} if share else {})
 
     def is_model_in_eval(self, state: TrainingState | None) -> bool:
         """Whether every outermost model of a training is in eval mode right now."""
@@ -209,8 +212,8 @@ class Stepping:
             for pending in thread.pending:
                 for signal, by_place in pending.values.items():
                     details[signal] = {**details.get(signal, {}), **by_place}
-            if self._sampler is not None:
-                details.update(self._sampler.finish())
+            if thread.opened.sampler is not None:
+                details.update(thread.opened.sampler.finish())
             self._describer.emit("sample", state, values=details)
             state.num_samples += 1
             state.schedule.sampled(step, self._pacer)

@@ -163,12 +163,23 @@ class HandUpdates:
         return False
 
 
+@dataclass
+class OpenStep:
+    """What is known of a step between the optimizer's beginning and its end."""
+
+    state: TrainingState | None = None
+    sampler: UpdateSampler | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    has_closure: bool = False
+
+
 class Thread(threading.local):
     """What belongs to one thread of the program: the backwards that no step has used yet."""
 
     def __init__(self) -> None:
         self.pending: list[Pending] = []
         self.depth = 0
+        self.opened = OpenStep()
         self.last: TrainingState | None = None
         self.hand = HandUpdates()
         self.hand_sampler: UpdateSampler | None = None

@@ -8,8 +8,8 @@ from babysit.signal import Signal
 
 MODES: Final[dict[str, Signal]] = {
     "in-eval-mode": Signal(
-        meaning="share of dropout and batch norm layers in eval mode during backward",
-        absent="the model has no layer that behaves differently in eval mode",
+        meaning="share of dropout and batch norm layers in eval mode, while the model is",
+        absent="the model was in train mode, or no layer of it behaves differently in eval mode",
     ),
     "model-in-eval-mode": Signal(
         meaning="1 when the outermost model was in eval mode during backward",

@@ -57,6 +57,8 @@ class EvaluationMode(Probe):
     input several times (Monte Carlo), an answer that is thrown away (batch norm re-estimated).
     """
 
+    sleeps = ("on_backward",)
+
     def __init__(self, bench: Any) -> None:
         super().__init__(bench)
         self._layers: MutableMapping[nn.Module, list[tuple[str, nn.Module]]]
@@ -76,6 +78,8 @@ class EvaluationMode(Probe):
 
     def on_batch(self, loader: Any, batch: Any) -> None:
         self._dataset = id(loader._dataset)
+        if self._dataset not in self._trained_on:
+            self.wake("on_backward")
         if not torch.is_grad_enabled() or self._is_new_data():
             self._follow_step()
             passes = self._passes.get(id(loader._dataset), 0)
@@ -151,6 +155,7 @@ class EvaluationMode(Probe):
             kind = type(active[0][1]).__name__
             site = call_sites.site_of(frame)
             self._unsure.append(Call(sequence_number(), *site, (active[0][0], kind)))
+            self.wake("on_backward")
 
     def on_backward(self, loss: Tensor) -> None:
         if self._unsure:
@@ -162,6 +167,7 @@ class EvaluationMode(Probe):
                 return  # the last batch was the evaluation's, and not trained on
         if self._dataset is not None:
             self._trained_on.add(self._dataset)
+        self.rest("on_backward")
 
     def finish(self) -> None:
         self._settle(self._unsure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
+from torch.optim import Optimizer
 
 from babysit.instrument import sources
 from babysit.instrument.probe import Probe
@@ -12,8 +13,13 @@ class LeafLosses(Probe):
     """Backward on a tensor that no operation made: its gradient goes nowhere."""
 
     def on_backward(self, loss: Tensor) -> None:
-        """Note a loss without a graph."""
-        if loss.grad_fn is None and loss.requires_grad:
+        """Note a loss without a graph; after one with a graph, rest until the next sample."""
+        if loss.grad_fn is not None:
+            self.rest("on_backward")
+        elif loss.requires_grad:
             self.note("loss-without-graph", 1.0)
             if self.state is None or "backward_place" not in self.state.facts:
                 self.fact("backward_place", sources.caller())
+
+    def on_sampled_step(self, optimizer: Optimizer) -> None:
+        self.wake("on_backward")

@@ -23,7 +23,7 @@ class Trained:
     """
 
     kind: str
-    optimizer: weakref.ref[Optimizer]
+    first: weakref.ref[Tensor]
     version: int = -1
 
 
@@ -32,17 +32,15 @@ class RebuiltOptimizers(Probe):
 
     def attach(self) -> None:
         self._trained: MutableMapping[Tensor, Trained] = WeakIdKeyDictionary()
-        self._first: weakref.WeakKeyDictionary[Optimizer, weakref.ref[Tensor]]
-        self._first = weakref.WeakKeyDictionary()
+        self._known: weakref.WeakKeyDictionary[Optimizer, Trained] = weakref.WeakKeyDictionary()
 
     def on_step(self, optimizer: Optimizer) -> None:
         """A look at optimizers not seen before."""
-        if optimizer in self._first:
+        if optimizer in self._known:
             return
         first = next((p for g in optimizer.param_groups for p in g["params"]), None)
         if first is None:
             return
-        self._first[optimizer] = weakref.ref(first)
         before = self._trained.get(first)
         kind = type(optimizer).__name__
         if (
@@ -53,13 +51,12 @@ class RebuiltOptimizers(Probe):
             and not optimizer.state
         ):
             self.note("optimizer-rebuilt", 1.0)
-        self._trained[first] = Trained(kind, weakref.ref(optimizer))
+        self._trained[first] = self._known[optimizer] = Trained(kind, weakref.ref(first))
 
     def after_step(self, optimizer: Optimizer) -> None:
         """Remember what it left."""
-        reference = self._first.get(optimizer)
-        first = reference() if reference is not None else None
-        known = self._trained.get(first) if first is not None else None
+        known = self._known.get(optimizer)
+        first = known.first() if known is not None else None
         if known is not None and first is not None:
             known.version = first._version
 

@@ -14,11 +14,17 @@ from babysit.instrument.probe import Probe
 class Scaling(Probe):
     """A step that the scaler was asked for and the optimizer never began was skipped."""
 
+    sleeps = ("on_step",)
+
     def attach(self) -> None:
         self._num_steps = self._num_skipped = self._in_a_row = 0
         self._began = self._is_unsure = False
+        self.watch(torch.amp.GradScaler, "scale", self._scaled)
         self.watch(torch.amp.GradScaler, "step", self._stepped)
         self.watch(torch.amp.GradScaler, "update", self._updated)
+
+    def _scaled(self, args: Any, kwargs: Any, result: Any) -> None:
+        self.wake("on_step")
 
     def on_step(self, optimizer: Optimizer) -> None:
         """An optimizer began."""
