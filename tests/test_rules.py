@@ -288,3 +288,11 @@ def test_a_model_that_cannot_be_hashed_is_put_into_eval_mode_without_a_fault(
     with babysit.watch(quiet=True, store=False):
         Unhashable(6, 3).train(False)
     assert "a fault of ours" not in capsys.readouterr().err
+
+
+def test_one_hot_rows_under_binary_cross_entropy_are_left_alone() -> None:
+    def singly(model: nn.Module, rows: Tensor) -> Tensor:
+        rows_of_classes = F.one_hot(CLASSES[rows], 3).float()
+        return F.binary_cross_entropy_with_logits(model(DATA[rows]), rows_of_classes)
+
+    assert found(trained(net(3), singly), "loss-unsuited-to-task") is None

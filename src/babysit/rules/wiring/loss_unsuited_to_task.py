@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from babysit.criteria import AFTERMATH, BINARY, NLLS, SOFT, UNREAD, Criterion, criteria, terms
+from babysit.criteria import AFTERMATH, NLLS, SOFT, UNREAD, Criterion, criteria, terms
 from babysit.findings import Evidence, Finding, Place, Remedy, Severity, Unexamined
 from babysit.loss_calls import (
     always_certain,
@@ -18,7 +18,6 @@ from babysit.wiring import RESHAPES, Node, Wiring, chain
 PICKING = frozenset({"Gather", "Index", "Select", "IndexSelect", "TakeAlongDim"})
 CROSS_ENTROPY = "Use `nn.CrossEntropyLoss()` on the raw scores, with the classes as integers."
 BINARY_LOSS = "Use `nn.BCEWithLogitsLoss()` on the raw score of the one output."
-SINGLY = "and the loss judges each class by itself: nothing makes them exclude one another"
 SHARED = (
     "target rows have several ones, and cross-entropy over the classes shares one certainty among "
     "them: they can never all be predicted"
@@ -32,16 +31,16 @@ class LossUnsuitedToTask(Rule):
     """The loss measures something else than the task asks for.
 
     Why it matters:
-        Squared error on classes pulls with a gradient that fades where the prediction is most
-        wrong, so learning is slow and many classes are never told apart. Cross-entropy over one
-        output is always 0. Cross-entropy on rows with several right answers asks for the
-        impossible.
+        A net learns what its loss asks for and nothing else. Squared error on classes pulls with a
+        gradient that fades where the prediction is most wrong, so learning is slow and many
+        classes are never told apart. Cross-entropy over one output is always 0. Cross-entropy on
+        rows with several right answers asks for the impossible.
 
     How it decides:
         By the targets of the loss in all sampled batches: one-hot rows, or nothing but 0 and 1
-        for a single output, under a squared or absolute error; one-hot rows under binary
-        cross-entropy; rows with several ones under cross-entropy; negative numbers under a Poisson
-        likelihood; and by its shape, cross-entropy over a single output.
+        for a single output, under a squared or absolute error; rows with several ones under
+        cross-entropy; negative numbers under a Poisson likelihood; and by its shape,
+        cross-entropy over a single output.
 
     What to do:
         Exclusive classes: cross-entropy on the raw scores. Two classes or several labels at once:
@@ -49,8 +48,8 @@ class LossUnsuitedToTask(Rule):
 
     When it is wrong:
         Least-squares GANs, values of chosen actions, autoencoders (the target is the input),
-        smoothed, mixed or distilled targets are not reported. One-hot rows under binary
-        cross-entropy work in practice and are only an advice. Brier scores are meant.
+        smoothed, mixed or distilled targets are not reported, nor are one-hot rows under binary
+        cross-entropy, which serve as well. Brier scores are meant.
     """
 
     since = "0.1"
@@ -63,11 +62,6 @@ class LossUnsuitedToTask(Rule):
         default=3, unit="sampled batches",
         why="a choice: counts and rewards may be 0 or 1 by chance in one batch; in 7 "
         "healthy regressions of the ward no sampled batch was",
-    )  # fmt: skip
-    min_columns = threshold(
-        default=3, unit="outputs",
-        why="a choice, not measured: with two outputs sigmoids and a softmax do nearly "
-        "the same",
     )  # fmt: skip
     examples = (
         sick(wiring=chain(Node(op="Addmm", shape=(8, 10)), Node(op="MseLoss")),
@@ -117,10 +111,6 @@ class LossUnsuitedToTask(Rule):
             if self._is_binary(run, wiring, criterion, columns) and is_alone:
                 yield (f"all targets are 0 or 1, two classes, and the loss is {quantities}",
                        node.place, "warning", 0.75, "0 and 1 only", BINARY_LOSS)  # fmt: skip
-            many = columns >= self.min_columns and self._is(run, "one-hot", criterion)
-            if criterion.kind in BINARY and many:
-                yield (f"every target row has exactly one of {columns} classes, {SINGLY}",
-                       node.place, "advice", 0.6, "one-hot rows", CROSS_ENTROPY)  # fmt: skip
             calls = [call for call in wiring.calls if call.function == "cross_entropy"]
             if criterion.kind == SOFT and calls and self._is(run, "many-hot", criterion):
                 yield SHARED, node.place, "warning", 0.85, "rows with several ones", BY_ITSELF
