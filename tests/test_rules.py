@@ -296,3 +296,49 @@ def test_one_hot_rows_under_binary_cross_entropy_are_left_alone() -> None:
         return F.binary_cross_entropy_with_logits(model(DATA[rows]), rows_of_classes)
 
     assert found(trained(net(3), singly), "loss-unsuited-to-task") is None
+
+
+def negated(model: nn.Module, rows: Tensor) -> Tensor:
+    return -F.cross_entropy(model(DATA[rows]), CLASSES[rows])
+
+
+def without_minus(model: nn.Module, rows: Tensor) -> Tensor:
+    return F.log_softmax(model(DATA[rows]), 1).gather(1, CLASSES[rows, None]).mean()
+
+
+def minus_errors(model: nn.Module, rows: Tensor) -> Tensor:
+    return 0.5 * -((model(DATA[rows]) - DATA[rows, :3]) ** 2).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss_of", "code"),
+    [(negated, "-F.cross"), (without_minus, ".gather(1"), (minus_errors, "0.5 * -")],
+)
+def test_a_negated_loss_is_shown_at_its_sign(loss_of: Loss, code: str) -> None:
+    finding = found(trained(net(3), loss_of), "loss-unsuited-to-task")
+    assert code in line(finding)
+    assert finding is not None and "wrong sign" in finding.message and finding.is_certain
+
+
+def test_an_attack_that_raises_a_models_loss_is_left_alone() -> None:
+    model, change = net(3).requires_grad_(False), nn.Parameter(torch.zeros(256, 6))
+    with babysit.watch(quiet=True, store=False) as session:
+        optimizer = torch.optim.Adam([change], lr=0.1)
+        for _ in range(80):
+            optimizer.zero_grad()
+            (-F.cross_entropy(model(DATA + change), CLASSES)).backward()
+            optimizer.step()
+    assert session.diagnosis is not None
+    assert found(session.diagnosis, "loss-unsuited-to-task") is None
+
+
+def test_log_likelihood_that_is_maximised_is_left_alone() -> None:
+    model = net(3)
+    with babysit.watch(quiet=True, store=False) as session:
+        optimizer = torch.optim.Adam(model.parameters(), lr=5e-3, maximize=True)
+        for step in range(80):
+            optimizer.zero_grad()
+            without_minus(model, torch.arange(32) + 32 * (step % 8)).backward()  # type: ignore[no-untyped-call]  # PyTorch's
+            optimizer.step()
+    assert session.diagnosis is not None
+    assert found(session.diagnosis, "loss-unsuited-to-task") is None
