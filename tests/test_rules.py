@@ -342,3 +342,20 @@ def test_log_likelihood_that_is_maximised_is_left_alone() -> None:
             optimizer.step()
     assert session.diagnosis is not None
     assert found(session.diagnosis, "loss-unsuited-to-task") is None
+
+
+@pytest.mark.parametrize(("sign", "is_sick"), [(-1.0, True), (1.0, False)])
+def test_a_loss_that_runs_away_below_zero_is_laid_to_its_term(sign: float, is_sick: bool) -> None:
+    model = net(6)
+    with babysit.watch(quiet=True, store=False) as session:
+        optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+        for _ in range(600):
+            optimizer.zero_grad()
+            mean, spread = model(DATA).chunk(2, dim=1)
+            kl = sign * -0.5 * (1 + spread - mean**2 - spread.exp()).sum(1).mean()
+            (F.mse_loss(mean, DATA[:, :3]) + kl).backward()
+            optimizer.step()
+    assert session.diagnosis is not None
+    finding = found(session.diagnosis, "loss-diverging")
+    assert (finding is not None) == is_sick
+    assert finding is None or "with its term `kl`" in finding.message
