@@ -359,3 +359,25 @@ def test_a_loss_that_runs_away_below_zero_is_laid_to_its_term(sign: float, is_si
     finding = found(session.diagnosis, "loss-diverging")
     assert (finding is not None) == is_sick
     assert finding is None or "with its term `kl`" in finding.message
+
+
+@pytest.mark.parametrize(("shift", "is_sick"), [(1, True), (0, False)])
+def test_a_net_that_learns_shifted_labels_by_heart_is_told_to_check_them(
+    shift: int, is_sick: bool
+) -> None:
+    model, held = net(3), torch.randn(300, 6, generator=torch.Generator().manual_seed(8))
+    labels, right = CLASSES[:64].roll(shift), held[:, :3].argmax(dim=1)
+    with babysit.watch(quiet=True, store=False) as session:
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        for step in range(240):
+            optimizer.zero_grad()
+            rows = torch.arange(32) + 32 * (step % 2)
+            F.cross_entropy(model(DATA[rows]), labels[rows]).backward()  # type: ignore[no-untyped-call]  # PyTorch's
+            optimizer.step()
+            if step % 20 == 19:
+                with torch.no_grad():
+                    (model(held).argmax(dim=1) == right).float().mean()
+    assert session.diagnosis is not None
+    finding = found(session.diagnosis, "overfitting")
+    assert (finding is not None) == is_sick
+    assert finding is None or "labels belong to their inputs" in finding.remedies[0].text

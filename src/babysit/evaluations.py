@@ -138,3 +138,19 @@ def accuracies(training: Training) -> Accuracies | None:
     return Accuracies(
         trained=float(learnt.mean()), name=name, evaluated=ends[name], num_classes=len(shares)
     )
+
+
+def accuracy_improved(training: Training, name: str, lowest: int) -> bool:
+    """Whether the same evaluation's accuracy ended clearly above that at the lowest loss.
+
+    It takes more where the loss ended above its first value: probabilities worse than those of
+    an untrained net.
+    """
+    accuracy, loss = (
+        training.series("eval-accuracy", name).values,
+        training.series("eval-loss", name).values,
+    )
+    if len(accuracy) <= lowest + 1:
+        return False
+    is_lost = len(loss) > 2 and float(np.median(loss[-3:])) > float(loss[0])
+    return float(np.median(accuracy[-3:])) > float(accuracy[lowest]) + (0.05 if is_lost else 0.005)

@@ -78,6 +78,12 @@ def course(values: Floats, *, first: float | None = None) -> Course | None:
     )
 
 
+def fell_on(training: Training, step: int) -> bool:
+    """Whether the training loss is lower at the end than after a step."""
+    loss = course(training.series("loss").since(step))
+    return loss is not None and loss.end < loss.start
+
+
 def pace(values: Floats) -> float:
     """How fast a curve falls in its second half: the slope of its logarithm over log steps."""
     if len(values) < 4 or not np.isfinite(values).all() or (values <= 0).any():
