@@ -16,6 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 import babysit
 from babysit.diagnosis import Diagnosis
 from babysit.findings import Finding
+from babysit.rule import training_of
+from babysit.rules.updates.loss_not_decreasing import LossNotDecreasing
 
 GENERATOR = torch.Generator().manual_seed(5)
 DATA = torch.randn(256, 6, generator=GENERATOR)
@@ -381,3 +383,16 @@ def test_a_net_that_learns_shifted_labels_by_heart_is_told_to_check_them(
     finding = found(session.diagnosis, "overfitting")
     assert (finding is not None) == is_sick
     assert finding is None or "labels belong to their inputs" in finding.remedies[0].text
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "is_sick"),
+    [([0.02, 0.09, 0.12, 0.1, 0.08, 0.09, 0.11, 0.14, 0.09, 0.16], True),
+     ([0.02, 0.1, 0.12, 0.2, 0.25, 0.3, 0.35, 0.4, 0.42, 0.44], False)],
+)  # fmt: skip
+def test_a_lucky_last_evaluation_is_no_improvement(accuracies: list[float], is_sick: bool) -> None:
+    shares = {str(label): [0.1] for label in range(10)}
+    training = training_of(
+        loss=[2.3] * 200, eval_accuracy={"a": accuracies}, label_share=shares
+    )  # fmt: skip
+    assert bool(list(LossNotDecreasing().check(training))) == is_sick

@@ -63,7 +63,7 @@ class Overfitting(Rule):
     )  # fmt: skip
     max_lead = threshold(
         default=0.05, unit="share of the way from guessing to faultless",
-        why="66 evaluations of healthy programs, five times or more, came 0.45 at least; shifted labels 0.02"
+        why="66 evaluations of healthy programs came 0.45 at least; labels off by one 0.02"
     )  # fmt: skip
     max_left = threshold(
         default=0.9, unit="share of the loss of guessing",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from babysit.chance import is_clear
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
 from babysit.guessing import chance_loss, ignorant_loss
 from babysit.measures import Course, course, first_loss, is_bounded_below
@@ -27,7 +28,7 @@ class LossNotDecreasing(Rule):
 
     When it is wrong:
         Losses that need not fall (GAN, policy gradient, negative log-densities), a training
-        that classifies well already, and an evaluation that improves are not reported.
+        that classifies well already, and an evaluation that improves beyond luck are not reported.
     """
 
     since = "0.1"
@@ -119,6 +120,10 @@ class LossNotDecreasing(Rule):
 
 
 def evaluation_improves(run: Training) -> bool:
-    """Whether the accuracy of an evaluation rose clearly."""
-    found = (series.values for series in run.places("eval-accuracy").values())
-    return any(len(values) > 2 and values[-1] > values[0] + 0.1 for values in found)
+    """Whether the accuracy of an evaluation rose clearly, and to more than luck."""
+    for series in run.places("eval-accuracy").values():
+        num = min(5, max(1, len(series) // 3))
+        start, end = np.median(series.values[:num]), float(np.median(series.values[-num:]))
+        if len(series) > 2 and end > start + 0.1 and is_clear(run, end):
+            return True
+    return False
