@@ -17,6 +17,7 @@ import babysit
 from babysit.diagnosis import Diagnosis
 from babysit.findings import Finding
 from babysit.rule import training_of
+from babysit.rules.generalisation.early_stopping_missed import EarlyStoppingMissed
 from babysit.rules.updates.loss_not_decreasing import LossNotDecreasing
 
 GENERATOR = torch.Generator().manual_seed(5)
@@ -396,3 +397,16 @@ def test_a_lucky_last_evaluation_is_no_improvement(accuracies: list[float], is_s
         loss=[2.3] * 200, eval_accuracy={"a": accuracies}, label_share=shares
     )  # fmt: skip
     assert bool(list(LossNotDecreasing().check(training))) == is_sick
+
+
+@pytest.mark.parametrize(("scale", "is_sick"), [(1.0, True), (0.2, False)])
+def test_stopping_early_is_advised_where_something_was_learnt(scale: float, is_sick: bool) -> None:
+    rates = [0.2, 0.6, 0.93, 0.9, 0.84, 0.8, 0.75, 0.72, 0.72, 0.71]
+    training = training_of(
+        loss=[2.0 * 0.98**step for step in range(200)],
+        eval_accuracy={"a": {20 * i: scale * rate for i, rate in enumerate(rates)}},
+        label_share={str(label): [0.1] for label in range(10)},
+    )
+    said = list(EarlyStoppingMissed().check(training))
+    assert bool(said) == is_sick
+    assert not said or "validation error rate" in said[0].message  # type: ignore[union-attr]

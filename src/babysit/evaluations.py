@@ -29,6 +29,12 @@ def evaluations(training: Training) -> dict[str, Series]:
     return {name: series for name, series in found.items() if name not in on_training_data}
 
 
+def quantity(training: Training, name: str) -> str:
+    """What an evaluation of :func:`evaluations` measures: its loss, or an accuracy's complement."""
+    is_error = name not in training.places("eval-loss") and name in training.places("eval-accuracy")
+    return "error rate" if is_error else "loss"
+
+
 def is_held_out_loss(name: str) -> bool:
     lowered = name.lower()
     return "loss" in lowered and any(part in lowered for part in HELD_OUT)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from babysit.evaluations import evaluations, line_of
+from babysit.chance import beat_guessing
+from babysit.evaluations import evaluations, line_of, quantity
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
 from babysit.measures import is_bounded_below
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
@@ -27,7 +28,7 @@ class EarlyStoppingMissed(Rule):
 
     When it is wrong:
         A program that saves its weights while it trains is not reported, nor is overfitting,
-        which says the same with its cause.
+        which says the same with its cause, nor an evaluation that was never better than guessing.
     """
 
     since = "0.1"
@@ -64,29 +65,30 @@ class EarlyStoppingMissed(Rule):
     def check(self, run: Training) -> Conclusions:
         """The clearest of all evaluations."""
         streams = {n: s for n, s in evaluations(run).items() if len(s) >= self.min_evaluations}
+        taught = {name: series for name, series in streams.items() if beat_guessing(run, name)}
         if not streams:
             yield Unexamined(reason="fewer than six evaluations were seen")
             return
         if run.facts.get("keeps_weights") or not is_bounded_below(run):
             return
-        rises = {n: rise for n, s in streams.items() if (rise := self._rise(run, n, s)) > 0}
+        rises = {n: rise for n, s in taught.items() if (rise := self._rise(run, n, s)) > 0}
         if not rises or len(rises) < len(streams):
             return
         name = max(rises, key=lambda one: rises[one])
         series = streams[name]
         lowest = int(series.values.argmin())
         best, step = float(series.values[lowest]), int(series.steps[lowest])
-        last = float(np.median(series.values[-3:]))
+        last, measured = float(np.median(series.values[-3:])), quantity(run, name)
         yield Finding(
             severity="advice",
             confidence=0.75,
-            message=f"the validation was best at step {step:,} of {run.steps:,} ({number(best)}; "
-            f"{number(last)} at the end) and the weights of then were not kept",
+            message=f"the validation {measured} was best at step {step:,} of {run.steps:,} "
+            f"({number(best)}; {number(last)} at the end) and the weights of then were not kept",
             where=line_of(name),
             first_step=step,
             evidence=(
-                Evidence(signal="eval-loss", value=last, limit=best,
-                         steps=(step, int(series.steps[-1]))),
+                Evidence(signal="eval-loss" if measured == "loss" else measured, value=last,
+                         limit=best, steps=(step, int(series.steps[-1]))),
             ),
             remedies=(
                 Remedy(name="stop-early", text="Copy the model's `state_dict()` whenever the "

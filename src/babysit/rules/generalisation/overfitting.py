@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from babysit.chance import Reached, learnt_by_heart
-from babysit.evaluations import accuracy_improved, evaluations, line_of
+from babysit.evaluations import accuracy_improved, evaluations, line_of, quantity
 from babysit.findings import Evidence, Finding, Place, Remedy, Unexamined
 from babysit.measures import fell_on
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
@@ -89,7 +89,7 @@ class Overfitting(Rule):
         if rising:
             name = max(rising, key=lambda name: rising[name])
             where = run.source_of_rate() or line_of(name)
-            yield self._finding(streams[name], rising[name], where)
+            yield self._finding(streams[name], rising[name], where, quantity(run, name))
         elif (reached := learnt_by_heart(run, self.max_lead, self.max_left)) is not None:
             yield self._by_heart(reached, line_of(next(iter(streams))))
 
@@ -136,18 +136,18 @@ class Overfitting(Rule):
             return 0.0
         return rise / gain
 
-    def _finding(self, series: Series, rise: float, where: Place | None) -> Finding:
+    def _finding(self, series: Series, rise: float, where: Place | None, of: str) -> Finding:
         lowest = int(series.values.argmin())
         step, best = int(series.steps[lowest]), float(series.values[lowest])
         last = float(np.median(series.values[-3:]))
         return Finding(
             confidence=0.9 if rise > 2 * self.min_rise else 0.8,
-            message=f"overfitting since step {step:,}: the validation loss rose from "
+            message=f"overfitting since step {step:,}: the validation {of} rose from "
             f"{number(best)} to {number(last)} while the training loss fell on",
             where=where,
             first_step=step,
             evidence=(
-                Evidence(signal="eval-loss", value=last, limit=best,
+                Evidence(signal="eval-loss" if of == "loss" else of, value=last, limit=best,
                          steps=(step, int(series.steps[-1]))),
                 Evidence(signal="rise-share", value=rise, limit=self.min_rise),
             ),

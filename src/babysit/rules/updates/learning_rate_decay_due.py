@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from babysit.evaluations import evaluations
+from babysit.evaluations import evaluations, quantity
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
 from babysit.measures import holds_rate, rate
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class LearningRateDecayDue(Rule):
-    """The validation loss bounces around a level at a constant learning rate.
+    """The validation bounces around a level at a constant learning rate.
 
     Why it matters:
         Late in a training the rate, no longer the data, sets how near to the bottom one comes.
@@ -28,7 +28,7 @@ class LearningRateDecayDue(Rule):
         examples, jumps up and down by a good part of its level, by more than it falls.
 
     What to do:
-        Divide the rate by 2 to 5 when the validation stops improving (``ReduceLROnPlateau``), or
+        Divide the rate by 3 when the validation stops improving (``ReduceLROnPlateau``), or
         let it fall on a cosine.
 
     When it is wrong:
@@ -83,26 +83,27 @@ class LearningRateDecayDue(Rule):
             accuracy = run.series("eval-accuracy", name)
             if len(accuracy) and np.median(accuracy.values[-3:]) > self.good_accuracy:
                 continue
-            wobble = wobble_of(late)
+            wobble, measured = wobble_of(late), quantity(run, name)
             low, high = number(float(late.min())), number(float(late.max()))
             used = rate(run) or 0.0
             yield Finding(
                 severity=self.severity,
                 confidence=0.75,
-                message=f"the validation loss jumps between {low} and {high} over its last "
+                message=f"the validation {measured} jumps between {low} and {high} over its last "
                 f"{count(len(late), 'evaluation')} while the learning rate stays at "
                 f"{number(used)}: time to lower it",
                 where=run.source_of_rate(),
                 first_step=int(series.steps[len(series) // 2]),
                 evidence=(
-                    Evidence(signal="eval-loss", value=wobble, limit=self.min_wobble,
+                    Evidence(signal="jump-share", value=wobble, limit=self.min_wobble,
                              steps=(int(series.steps[len(series) // 2]), int(series.last and
                                                                             series.steps[-1]))),
                 ),
                 remedies=(
-                    Remedy(name="decay-lr", text=f"Divide the learning rate by 2 to 5, to "
-                           f"{number(used / 3)}, once the validation stops improving, or decay it "
-                           f"over the training; the jumps are {percent(wobble)} of the loss."),
+                    Remedy(name="decay-lr", text="Divide the learning rate by 3, to "
+                           f"{number(used / 3)}, once the validation stops improving, or decay "
+                           f"it over the training; the jumps are {percent(wobble)} of the "
+                           f"{measured}."),
                 ),
             )  # fmt: skip
             return
