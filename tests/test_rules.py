@@ -19,6 +19,8 @@ from babysit.findings import Finding
 from babysit.rule import training_of
 from babysit.rules.generalisation.early_stopping_missed import EarlyStoppingMissed
 from babysit.rules.updates.loss_not_decreasing import LossNotDecreasing
+from babysit.rules.updates.weight_decay_too_strong import WeightDecayTooStrong
+from babysit.run import Optimizer, Parameter
 
 GENERATOR = torch.Generator().manual_seed(5)
 DATA = torch.randn(256, 6, generator=GENERATOR)
@@ -410,3 +412,19 @@ def test_stopping_early_is_advised_where_something_was_learnt(scale: float, is_s
     said = list(EarlyStoppingMissed().check(training))
     assert bool(said) == is_sick
     assert not said or "validation error rate" in said[0].message  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("accuracy", "is_sick"), [(0.8, True), (0.92, False)])
+def test_a_decay_that_keeps_a_net_from_its_own_examples_is_reported(
+    accuracy: float, is_sick: bool
+) -> None:
+    training = training_of(
+        loss=[2.2 * 0.99**step for step in range(50)] + [1.35] * 300,
+        parameters=(Parameter(name="fc.weight", shape=(8, 8)),),
+        optimizer=Optimizer(kind="SGD", groups=({"lr": 0.05, "weight_decay": 0.1},)),
+        weight_rms={"fc.weight": [0.07] * 20},
+        gradient_rms={"fc.weight": [0.011] * 20},
+        train_accuracy={20 * i: accuracy for i in range(17)},
+        neighbour_accuracy=[0.94],
+    )
+    assert bool(list(WeightDecayTooStrong().check(training))) == is_sick

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from babysit.evaluations import evaluations
-from babysit.guessing import chance_loss, guessing_alone
+from babysit.guessing import chance_loss, guessing_alone, sole_loss
 from babysit.measures import course
 from babysit.run import Training
 
@@ -93,3 +93,20 @@ def learnt_by_heart(training: Training, max_lead: float, max_left: float) -> Rea
         return None
     left = loss.end / guessing
     return Reached(left=left, lead=max(known)) if left <= max_left else None
+
+
+def accuracy_and_neighbours(training: Training) -> tuple[float, float] | None:
+    """A net's accuracy late in its training, and that of guessing by the nearest examples.
+
+    The better of its training batches and its evaluations at the end, in which dropout and
+    augmentation are off; ``None`` where too few steps were sampled, or where the loss weighs its
+    classes: accuracy is then not what it asks for.
+    """
+    neighbours = training.series("neighbour-accuracy")
+    late = training.series("train-accuracy").since(training.steps // 3)
+    ends = [float(np.max(s.values[-3:])) for s in training.places("eval-accuracy").values()]
+    node = sole_loss(training)
+    is_weighted = node is not None and bool(node.facts.get("has_weight"))
+    if is_weighted or not len(neighbours) or len(late) < (1 if ends else 5):
+        return None
+    return max([float(late[-5:].mean()), *ends]), neighbours.last
