@@ -16,8 +16,10 @@ from torch.utils.data import DataLoader, Dataset
 import babysit
 from babysit.diagnosis import Diagnosis
 from babysit.findings import Finding
-from babysit.rule import training_of
+from babysit.rule import Rule, training_of
 from babysit.rules.generalisation.early_stopping_missed import EarlyStoppingMissed
+from babysit.rules.updates.learning_rate_too_high import LearningRateTooHigh
+from babysit.rules.updates.learning_rate_too_low import LearningRateTooLow
 from babysit.rules.updates.loss_not_decreasing import LossNotDecreasing
 from babysit.rules.updates.weight_decay_too_strong import WeightDecayTooStrong
 from babysit.run import Optimizer, Parameter
@@ -428,3 +430,26 @@ def test_a_decay_that_keeps_a_net_from_its_own_examples_is_reported(
         neighbour_accuracy=[0.94],
     )
     assert bool(list(WeightDecayTooStrong().check(training))) == is_sick
+
+
+@pytest.mark.parametrize(
+    ("rule", "update", "rates", "factor"),
+    [
+        (LearningRateTooHigh(), 0.2, [0.3], 1 / 30), (LearningRateTooHigh(), 0.04, [0.3], 1 / 3),
+        (LearningRateTooLow(), 1e-6, [1e-5], 1000), (LearningRateTooLow(), 2e-4, [1e-5], 10),
+    ],
+)  # fmt: skip
+def test_a_rate_is_changed_by_as_much_as_its_updates_ask(
+    rule: Rule, update: float, rates: list[float], factor: float
+) -> None:
+    leap = [2.3, 9.0, 30.0] if factor < 1 else [2.3] * 3
+    training = training_of(
+        loss=[*leap, *[2.4, 2.39, 2.41, 2.4] * 30], learning_rate=rates,
+        parameters=(Parameter(name="fc.weight", shape=(8, 8)),),
+        weight_rms={"fc.weight": [1.0] * 20}, update_rms={"fc.weight": [update] * 20},
+    )  # fmt: skip
+    (finding,) = rule.check(training)
+    assert isinstance(finding, Finding)
+    assert finding.remedies[0].change == {"name": "scale-learning-rate", "factor": factor}
+    word = f"{factor:,}" if factor > 1 else f"{round(1 / factor)}"
+    assert f"by {word}, to {rates[0] * factor:.3g}" in finding.remedies[0].text

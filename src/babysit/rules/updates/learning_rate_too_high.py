@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from babysit import measures
+from babysit import measures, rates
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.guessing import guessing_loss
 from babysit.measures import Course, rate
@@ -30,7 +30,7 @@ class LearningRateTooHigh(Rule):
         or that later steps no longer agree on a direction.
 
     What to do:
-        Divide the rate by 3 until 100 steps are free of leaps; good is 1 to 1/10 of that border.
+        Divide the rate until 100 steps are free of leaps; good is 1 to 1/10 of that border.
 
     When it is wrong:
         High rates under which the loss falls are not reported, nor rate tests. Losses without a
@@ -138,7 +138,8 @@ class LearningRateTooHigh(Rule):
         self, run: Training, ratio: float | None, leap: float, text: str, confidence: float
     ) -> Finding:
         used = rate(run)
-        at, lower = (f" ({number(used)})", f", to {number(used / 3)},") if used else ("", "")
+        part = rates.divisor(ratio or 0.0)
+        at, lower = (f" ({number(used)})", f", to {number(used / part)},") if used else ("", "")
         size = f"; one step changes weights by {number(ratio)} of their size" if ratio else ""
         rise = f"rose to {number(leap)} times its first value " if leap > 1.01 else "leapt about "
         return Finding(
@@ -152,8 +153,8 @@ class LearningRateTooHigh(Rule):
                       Evidence(signal="loss-leap", value=leap, limit=self.max_leap)),
             remedies=(
                 Remedy(name="lower-lr",
-                       text=f"Divide the learning rate by 3{lower} until the first 100 steps show "
-                       "no leaps. A good rate lies at 1 to 1/10 of that border.",
-                       change={"name": "scale-learning-rate", "factor": 1 / 3}),
+                       text=f"Divide the learning rate by {part}{lower} until the first 100 steps "
+                       "show no leaps. A good rate lies at 1 to 1/10 of that border.",
+                       change={"name": "scale-learning-rate", "factor": 1 / part}),
             ),
         )  # fmt: skip

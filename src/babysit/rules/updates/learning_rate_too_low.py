@@ -2,17 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from babysit import measures, rates
 from babysit.findings import Evidence, Finding, Remedy
-from babysit.measures import (
-    Course,
-    course,
-    is_bounded_below,
-    late_agreement,
-    pace,
-    rate,
-    typical_ratio,
-    update_ratios,
-)
+from babysit.measures import Course, course, is_bounded_below, late_agreement, pace, rate
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Parameter, Training
 from babysit.text import number, percent
@@ -34,8 +26,8 @@ class LearningRateTooLow(Rule):
         still falls; a larger step would have gone there at once.
 
     What to do:
-        Multiply the rate by 10 until the loss falls visibly within the first hundred steps;
-        ``babysit lr`` will find it.
+        Multiply the rate by 10, or by as much as its updates lack, until the loss falls visibly
+        within the first hundred steps; ``babysit lr`` will find it.
 
     When it is wrong:
         Fine-tuning moves weights little and is right to: there the loss falls or begins low.
@@ -101,20 +93,21 @@ class LearningRateTooLow(Rule):
     def check(self, run: Training) -> Conclusions:
         """Little travel, small steps, a loss that stays."""
         loss = course(run.series("loss").values)
-        ratio = typical_ratio(run)
+        ratio = measures.typical_ratio(run)
         if loss is None or ratio is None or run.steps < self.min_steps or ratio <= 0:
             return
         if not is_bounded_below(run) or is_warming_up(run):
             return
         if run.facts.get("has_loaded_weights"):  # fine-tuning moves little by design
             return
-        travel = max(float(np.mean(r)) for r in update_ratios(run).values()) * run.steps
+        travel = max(float(np.mean(r)) for r in measures.update_ratios(run).values()) * run.steps
         late = late_agreement(run) or 0.0
         if ratio <= self.max_ratio and travel <= self.max_travel and loss.drop() <= self.max_drop:
             moved = f"the loss by {percent(loss.drop())}" if loss.falls else "the loss not at all"
             yield self._finding(
                 run,
                 0.9,
+                rates.multiple(ratio),
                 f"in {run.steps:,} steps the weights moved by at most {percent(travel)} of their "
                 f"size and {moved}",
                 Evidence(signal="update-ratio", value=ratio, limit=self.max_ratio),
@@ -125,6 +118,7 @@ class LearningRateTooLow(Rule):
             yield self._finding(
                 run,
                 0.75,
+                10,
                 f"after {run.steps:,} steps, all in the same direction, {percent(1 - loss.drop())} "
                 "of the first loss is left and still falling",
                 Evidence(signal="gradient-agreement", value=late, limit=self.min_agreement),
@@ -136,18 +130,20 @@ class LearningRateTooLow(Rule):
         is_high = loss.start > 0 and loss.end > self.min_left * loss.start
         return is_high and loss.falls and pace(loss.levels) > self.min_pace
 
-    def _finding(self, run: Training, confidence: float, text: str, *evidence: Evidence) -> Finding:
+    def _finding(
+        self, run: Training, confidence: float, factor: int, text: str, *evidence: Evidence
+    ) -> Finding:
         used = rate(run)
-        at, raised = (f" ({number(used)})", f", to {number(used * 10)},") if used else ("", "")
+        at, raised = (f" ({number(used)})", f", to {number(used * factor)},") if used else ("", "")
         return Finding(
             confidence=confidence,
             message=f"the learning rate{at} is too low: {text}",
             where=run.source_of_rate(),
             evidence=evidence,
             remedies=(
-                Remedy(name="raise-lr", text=f"Multiply the learning rate by 10{raised} until the "
-                       "loss falls visibly within the first hundred steps.",
-                       change={"name": "scale-learning-rate", "factor": 10}),
+                Remedy(name="raise-lr", text=f"Multiply the learning rate by {factor:,}{raised} "
+                       "until the loss falls visibly within the first hundred steps.",
+                       change={"name": "scale-learning-rate", "factor": factor}),
             ),
         )  # fmt: skip
 
