@@ -193,3 +193,33 @@ def test_the_phase_of_a_schedule_is_read_from_its_rates() -> None:
         training.record("learning-rate", rate, step=step, place="0")
     found = [phase(training, step) for step in (3, 20, 60, 95)]
     assert found == ["warm-up", "constant", "decay", "ended"]
+
+
+@pytest.mark.parametrize(("mode", "is_sick"), [("max", True), ("min", False)])
+def test_a_plateau_schedule_with_the_wrong_mode_is_found(mode: str, is_sick: bool) -> None:
+    torch.manual_seed(0)
+    training = scheduled(
+        lambda o: lr_scheduler.ReduceLROnPlateau(o, mode=mode, patience=0), per_batch=False,
+        uses_metric=True,
+    )  # fmt: skip
+    said = findings(SchedulerMisstepped, training)
+    assert bool(said) == is_sick
+    assert not said or 'Set mode="min"' in said[0].remedies[0].text
+
+
+def test_an_accuracy_under_mode_min_is_found() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(4, 2)
+    with babysit.watch(quiet=True, store=False) as watch:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+        for _ in range(30):
+            for rows in torch.arange(80).split(16):
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(DATA[rows]), LABELS[rows]).backward()
+                optimizer.step()
+            with torch.no_grad():
+                scheduler.step((model(DATA[:64]).argmax(1) == LABELS[:64]).float().mean().item())
+    assert watch.run is not None
+    (said,) = findings(SchedulerMisstepped, watch.run.trainings[1])
+    assert 'mode="max"' in said.remedies[0].text

@@ -13,11 +13,13 @@ from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 from babysit.findings import Place
-from babysit.measures import rates_over_steps
+from babysit.measures import course, rates_over_steps
 from babysit.run import Training
 from babysit.text import count, number, percent
 
 MIN_STEPPED: Final = 20
+MIN_FALL: Final = 0.2
+EXACT: Final = 1e-5
 # Schedules that multiply: they never come to exactly zero, but by a factor of zero.
 GEOMETRIC: Final = frozenset({"StepLR", "MultiStepLR", "ExponentialLR", "MultiplicativeLR"})
 Scheduler: TypeAlias = Mapping[str, Any]
@@ -87,6 +89,41 @@ def killed(run: Training, scheduler: Scheduler, dead_rate: float, most: float) -
         "lengths in batches",
         place=step_place(scheduler), signal="rate-dead-share", value=dead, limit=most,
     )  # fmt: skip
+
+
+def misled(run: Training, scheduler: Scheduler, dead_rate: float, most: float) -> Misstep | None:
+    """A schedule that takes a metric's getting better for getting worse, and kills the rate."""
+    rates, mode = rates_over_steps(run), scheduler.get("mode")
+    dead = float((rates < dead_rate * rates.max()).mean())
+    if mode is None or dead <= most or not is_turned(run, scheduler):
+        return None
+    best, now = number(scheduler["best"]), number(scheduler["metric"])
+    right, way = ("min", "fell") if mode == "max" else ("max", "rose")
+    return Misstep(
+        text=f'schedule {scheduler["kind"]} with mode="{mode}" took for worse what got better: its '
+        f"metric {way} from {best} to {now}, and the learning rate was below {number(dead_rate)} "
+        f"of its highest value in {percent(dead)} of the {count(run.steps, 'step')}",
+        advice=f'set mode="{right}": "min" belongs to a loss, "max" to an accuracy',
+        place=scheduler.get("place"), signal="rate-dead-share", value=dead, limit=most,
+    )  # fmt: skip
+
+
+def is_turned(run: Training, scheduler: Scheduler) -> bool:
+    """Whether a metric moved far against the mode of its schedule while the training went well.
+
+    A metric to be raised that fell as the training loss did was a loss; one to be lowered that
+    rose and is the very accuracy of an evaluation was none.
+    """
+    best, now = scheduler["best"], scheduler["metric"]
+    loss = course(run.series("loss").values)
+    if loss is None or not loss.falls:
+        return False
+    ends = [series.last for series in run.places("eval-accuracy").values() if len(series)]
+    is_accuracy = any(min(abs(now - end), abs(now / 100 - end)) < EXACT for end in ends)
+    if scheduler["mode"] == "max":
+        fell = 0 < now < (1 - MIN_FALL) * best and loss.drop() > MIN_FALL
+        return bool(fell) and not is_accuracy
+    return bool(now > best) and is_accuracy
 
 
 def spent(run: Training, scheduler: Scheduler, most: float) -> Misstep | None:

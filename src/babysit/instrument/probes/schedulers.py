@@ -12,6 +12,7 @@ from babysit.instrument import sources
 from babysit.instrument.probe import Probe
 
 TOLD_GROWTH: Final = 1.25
+DRIVEN: Final = "ReduceLROnPlateau"
 # Where a scheduler keeps the number of its steps after which its curve is complete.
 _PLANS: Final = {"CosineAnnealingLR": "T_max", "OneCycleLR": "total_steps"}
 
@@ -27,6 +28,7 @@ class Watched:
     steps: int = 0
     told: int = -1
     is_part: bool = False
+    metric: float | None = None
 
 
 class Schedulers(Probe):
@@ -63,6 +65,8 @@ class Schedulers(Probe):
         watched = self._known.get(args[0])
         if watched is not None:
             watched.steps += 1
+            if watched.kind == DRIVEN:
+                watched.metric = float(kwargs["metrics"] if "metrics" in kwargs else args[1])
             if watched.step_place is None:
                 watched.step_place = sources.caller()
 
@@ -88,12 +92,15 @@ class Schedulers(Probe):
         if watched.told < 0:
             self._mark_parts(scheduler)
         watched.told = watched.steps
-        told = {
+        told: dict[str, Any] = {
             "kind": watched.kind, "place": watched.place, "step_place": watched.step_place,
             "steps": watched.steps, "at": self.step, "is_part": watched.is_part,
             "epoch": whole(getattr(scheduler, "last_epoch", None)),
             "total": whole(getattr(scheduler, _PLANS.get(watched.kind, ""), None)),
         }  # fmt: skip
+        if watched.metric is not None:
+            best = float(scheduler.best)
+            told |= {"mode": scheduler.mode, "best": best, "metric": watched.metric}
         self.fact("schedulers", {watched.key: told})
 
     def _mark_parts(self, scheduler: Any) -> None:

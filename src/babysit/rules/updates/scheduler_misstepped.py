@@ -15,6 +15,10 @@ RENEWED = {
     "1": {"kind": "StepLR", "steps": 5, "at": 200, "place": MADE},
     "2": {"kind": "StepLR", "steps": 5, "at": 400, "place": MADE},
 }
+DRIVEN = {"1": {"kind": "ReduceLROnPlateau", "steps": 20, "at": 400, "mode": "min",
+                "best": 0.1, "metric": 0.12}}  # fmt: skip
+TURNED = {"1": {**DRIVEN["1"], "mode": "max", "best": 2.0}}
+FALL, DYING = [2.0 * 0.99**step for step in range(400)], {40 * i: 0.1**i for i in range(8)}
 OVERDUE = {"1": {"kind": "CosineAnnealingLR", "steps": 400, "at": 400, "total": 20}}
 
 
@@ -32,15 +36,17 @@ class SchedulerMisstepped(Rule):
         every batch; a rate that is zero long before the training ends; a cosine that ran past
         its ``T_max`` with every batch; a planned total that equals the number of batches while
         the steps come with the epochs; a scheduler that was never stepped at all; one that the
-        same line makes anew before it has changed the rate.
+        same line makes anew before it has changed the rate; one driven by a metric whose mode is
+        the wrong way round, so that every gain lowers the rate.
 
     What to do:
         Step once an epoch if the schedule is given in epochs, outside the loop over batches;
-        or give its lengths in batches.
+        or give its lengths in batches. For a loss, ``ReduceLROnPlateau`` needs mode "min".
 
     When it is wrong:
         Decay to zero at the end, warm restarts, one-cycle, steep steps late in the training and
-        schedules driven by a metric are not reported, nor are schedulers inside others.
+        schedules driven by a metric in its right direction are not reported, nor are schedulers
+        inside others.
     """
 
     since = "0.1"
@@ -65,6 +71,10 @@ class SchedulerMisstepped(Rule):
         why="a cosine to zero spends 0.02 of its steps below a thousandth, the steepest common "
         "step decay (three tenfold steps at half, three quarters, nine tenths) 0.1",
     )  # fmt: skip
+    misled_share = threshold(
+        default=0.3, unit="share of the steps",
+        why="a choice: with the wrong mode, patience 0 kills the rate after 4 of 14 epochs",
+    )  # fmt: skip
     zero_share = threshold(
         default=0.2, unit="share of the steps",
         why="a linear decay planned for the whole training reaches 0 with its last step",
@@ -80,6 +90,8 @@ class SchedulerMisstepped(Rule):
             facts={"schedulers": EVERY_STEP},
         ),
         sick(loss=[2.0] * 400, learning_rate={"0": [0.1]}, facts={"schedulers": UNUSED}),
+        sick(loss=FALL, learning_rate={"0": DYING}, facts={"schedulers": TURNED}),
+        healthy(loss=FALL, learning_rate={"0": DYING}, facts={"schedulers": DRIVEN}),
         sick(
             loss=[2.0] * 400,
             learning_rate={"0": {0: 0.1, 100: 0.0}},
@@ -127,6 +139,7 @@ class SchedulerMisstepped(Rule):
         return (
             schedules.never_stepped(run, one)
             or (is_alone and schedules.killed(run, one, self.dead_rate, self.dead_share))
+            or (is_alone and schedules.misled(run, one, self.dead_rate, self.misled_share))
             or (is_alone and schedules.spent(run, one, self.zero_share))
             or schedules.overran(run, one)
             or schedules.hardly_stepped(run, one)
