@@ -119,8 +119,10 @@ class LossDiverging(Rule):
         """The term, if its name is known, with which a loss falls without end; else ``None``."""
         tenth = max(1, len(values) // 10)
         sizes = np.abs(values[:tenth])
-        moves = run.facts.get("is_adversarial") or is_rate_test(run) or not np.isfinite(sizes).any()
-        if moves or values[-tenth:].max() > -self.min_flight * max(1.0, float(np.nanmax(sizes))):
+        moves = run.facts.get("is_adversarial") or run.facts.get("has_teacher") or is_rate_test(run)
+        if moves or not np.isfinite(values).all():  # what is not finite has a rule of its own
+            return None
+        if values[-tenth:].max() > -self.min_flight * max(1.0, float(sizes.max())):
             return None
         ends = {name: abs(s.last) for name, s in run.places("loss-term").items() if len(s)}
         largest = max(ends, key=lambda name: ends[name], default="")

@@ -76,7 +76,7 @@ class WeightDecayTooStrong(Rule):
     )  # fmt: skip
     min_lag = threshold(
         default=0.08, unit="accuracy of neighbours above that of the net",
-        why="of 142 healthy programs one with an unweighted loss lies below, by 0.025",
+        why="142 healthy programs lag by 0.025 at most, but for one that weighs its classes",
     )  # fmt: skip
     examples = (
         sick(
