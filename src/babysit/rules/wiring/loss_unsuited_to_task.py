@@ -99,7 +99,7 @@ class LossUnsuitedToTask(Rule):
                     severity=severity, confidence=confidence, message=message, where=where,
                     first_step=wiring.step,
                     evidence=(Evidence(signal="loss" if cure == REMOVE_MINUS else "targets",
-                                       value=seen, steps=(wiring.step,)),),
+                                       value=seen),),
                     remedies=(Remedy(name="change-loss", text=cure),),
                 )  # fmt: skip
                 return
