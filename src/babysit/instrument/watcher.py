@@ -32,6 +32,7 @@ from babysit.instrument.loss_watch import LossWatch
 from babysit.instrument.names import Names, has_parameters
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.patches import Patches
+from babysit.instrument.replay.inquest import Inquest, InquestOptions
 from babysit.instrument.stepping import Stepping
 from babysit.instrument.trainings import Pending, Thread, Trainings, TrainingState
 
@@ -50,6 +51,7 @@ class Watcher:
             ``True`` stops the training.
         faults: where our own failures go.
         stop: the exception that stops a training cleanly.
+        inquest: finds out what made a value NaN or infinite.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Watcher:
         budget: float,
         faults: Faults,
         stop: Callable[[], BaseException],
+        inquest: InquestOptions,
     ) -> None:
         self.pacer = Pacer(budget)
         self._patches = Patches()
@@ -82,6 +85,10 @@ class Watcher:
         self._seen_bad = False
         self._scaled: tuple[Tensor, Tensor] | None = None
         self.losses = LossWatch(self.stepping, self.thread, self.lens)
+        self.inquest = Inquest(
+            inquest, names=self.names, pacer=self.pacer, on_wake=self._rest,
+            is_careful=lambda: self.lens.is_careful,
+        )  # fmt: skip
 
     # -- attaching -----------------------------------------------------------------------
 
@@ -119,6 +126,7 @@ class Watcher:
             register_optimizer_step_post_hook(self._after_step),
         ):
             patches.add_undo(handle.remove)
+        patches.replace(Tensor, "item", self._wrap_item)
         self.names.origins.attach(patches, wrap)
         self.bench.attach()
         self._arm()
@@ -137,6 +145,12 @@ class Watcher:
         self.emitter.close()
         self.bench.on_fork()
 
+    def _rest(self) -> None:
+        """In a copy of the process: nothing here watches or records any more."""
+        self.lens.disarm()
+        self.active = False
+        self.emitter.close()
+
     def _finish(self) -> None:
         self._close_hand_step()
         self._take_evaluations()
@@ -144,9 +158,12 @@ class Watcher:
         self.stepping.report_idle(self.thread)
         if self.losses.crashed is not None:
             self.stepping.report_crash(self.thread, self.losses.crashed)
+        if self.inquest.was_stopped_by_numbers():
+            self._hold_inquest("crash", "the program stopped at a value that is not finite")
         if self.thread.last is not None:
             self.stepping.emit_notes(self.thread.last)
         self.emitter.flush()
+        self.inquest.end()
 
     def is_live(self) -> bool:
         return self.active and not torch.compiler.is_compiling()
@@ -194,6 +211,16 @@ class Watcher:
             return batch
 
         return transparent(next_batch)
+
+    def _wrap_item(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def item(tensor: Any) -> Any:
+            value = original(tensor)
+            if value != value and self.is_live() and self.thread.depth == 0:
+                self._calls.timed(self._hold_inquest, "look", "the program reads a NaN")
+            return value
+
+        return transparent(item)
 
     # -- small observations --------------------------------------------------------------
 
@@ -306,6 +333,8 @@ class Watcher:
             step = thread.last.step if thread.last else 0
             self.lens.read(tensors[0], pending, step=step, calls=calls, is_bad=is_bad)
             thread.leaves = leaves or pending.leaves or thread.leaves
+            if is_bad:
+                self._hold_inquest("loss", f"the loss is {pending.loss} at step {step}")
         self._seen_bad |= is_bad
         if thread.dataset is not None:
             self.losses.training_datasets.add(thread.dataset)
@@ -315,6 +344,11 @@ class Watcher:
             thread.idle_readings += [p for p in thread.pending[:-1] if p.wiring is not None]
             del thread.pending[:-1], thread.idle_losses[: -16 * MAX_PENDING]
             del thread.idle_readings[2 * MAX_XRAYS_PER_STEP :]
+
+    def _hold_inquest(self, event: str, what: str) -> None:
+        found = self.inquest.hold(event, what)
+        if found is not None:
+            self.bench.fact("autopsy", found)
 
     def _loss_value(self, tensors: list[Tensor]) -> Tensor | float:
         scaled, self._scaled = self._scaled, None
@@ -345,6 +379,8 @@ class Watcher:
         state = self.thread.last
         self.losses.evaluations.begin_training(in_eval_mode=self.stepping.is_model_in_eval(state))
         values = self.losses.evaluations.take()
+        if any(is_bad(value) for value in values.values()):
+            self._hold_inquest("evaluation", "an evaluation's loss is not finite")
         if values and state is not None:
             self.stepping.emit_evaluation(state, values, self.losses.evaluations)
 
@@ -361,6 +397,8 @@ class Watcher:
         is_sampled = self.lens.is_armed or self.thread.num_read > 0
         self.bench.on_step(optimizer, is_sampled=is_sampled)
         self.stepping.begin(optimizer, self.thread, has_closure)
+        if is_bad(self.thread.opened.values.get("gradient-norm", 0.0)):
+            self._hold_inquest("gradient", "the gradient is not finite")
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self.is_live() or self.thread.depth == 0:
@@ -385,6 +423,9 @@ class Watcher:
     def _next_step(self, state: TrainingState) -> None:
         """After a step: ask for the end, decide whether the next step is sampled."""
         should_stop = self.faults.guard(self._on_step, state.number, state.step)
+        self._calls.timed(self.inquest.stepped)
+        if not self.active:
+            return  # this is a copy of the process, and has just been woken
         state.is_sampled = False
         if state.schedule.wants(state.step, self.pacer):
             self._arm()
@@ -398,3 +439,12 @@ class Watcher:
 
     def _arm(self) -> None:
         self.lens.arm(with_lines=self.stepping.needs_lines(self.thread.last))
+
+
+def is_bad(value: Any) -> bool:
+    """Whether a value, or any of several by place, is not finite; what a GPU holds stays there."""
+    if isinstance(value, dict):
+        return any(is_bad(one) for one in value.values())
+    if isinstance(value, Tensor):
+        return value.device.type == "cpu" and not bool(torch.isfinite(value).all())
+    return isinstance(value, float) and not math.isfinite(value)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from babysit import autopsy
+from babysit.autopsy import Autopsy
 from babysit.domains import DOMAINS, domain_of
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.measures import is_rate_test
@@ -24,7 +26,9 @@ class NonFiniteGradient(Rule):
         is NaN. The loss of that step looks innocent: its slope is what broke.
 
     How it decides:
-        The norm of the gradients that the optimizer received was not finite at a step whose loss
+        A copy of the process from before goes through the step again and watches every operation
+        of its backward; the first that made such a value is named. Where no copy can be kept:
+        the norm of the gradients that the optimizer received was not finite at a step whose loss
         was; or the weights were not finite at the first bad loss, after losses and gradients
         without any explosion. The operation is one whose slope is infinite at an operand that the
         graph of a sampled step shows, such as the square root of zero.
@@ -70,6 +74,11 @@ class NonFiniteGradient(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """The first finite loss with a gradient that is not."""
+        found = autopsy.of(run)
+        if found is not None and found.birth:
+            if found.phase == "backward" and not found.arrived and not is_rate_test(run):
+                yield self._known(run, found)
+            return
         first = self._first(run)
         if first is None or is_rate_test(run) or self._was_exploding(run, first):
             return
@@ -101,6 +110,25 @@ class NonFiniteGradient(Rule):
                 else Remedy(name="detect-anomaly", text="Wrap the step in "
                             "torch.autograd.detect_anomaly(): it names the operation."),
             ),
+        )  # fmt: skip
+
+    def _known(self, run: Training, found: Autopsy) -> Finding:
+        """The backward was watched: the very operation."""
+        loss = run.series("loss").at(found.step)
+        text = f" of {number(loss)}" if loss is not None and np.isfinite(loss) else ""
+        return Finding(
+            severity=self.severity,
+            confidence=1.0,
+            message=f"the gradient became {autopsy.kind(found.birth)} at step {found.step:,}, "
+            f"while the loss{text} was finite: {found.sentence}",
+            where=found.place,
+            first_step=found.step,
+            evidence=(
+                Evidence(signal="gradient-norm", value=autopsy.kind(found.birth), limit="finite",
+                         steps=(found.step,)),
+                Evidence(signal="autopsy", value=found.method),
+            ),
+            remedies=found.remedies(run),
         )  # fmt: skip
 
     def _first(self, run: Training) -> int | None:

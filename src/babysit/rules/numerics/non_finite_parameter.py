@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from babysit import autopsy
+from babysit.autopsy import Autopsy
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick
 from babysit.run import Training
@@ -22,7 +24,8 @@ class NonFiniteParameter(Rule):
     How it decides:
         All parameters are looked through when the first graph that uses them is read, before any
         update. Later ones count when all losses and gradients up to then were finite. Of the
-        buffers, only means and variances of normalisations.
+        buffers, only means and variances of normalisations. And where a second look at the steps
+        before a NaN shows that an update turned finite gradients into it.
 
     What to do:
         Look at the line that initialises or loads it: a division by a norm that may be zero, a
@@ -52,6 +55,10 @@ class NonFiniteParameter(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """Parameters that were broken before the training could have done it."""
+        watched = autopsy.of(run)
+        if watched is not None and watched.birth and watched.phase == "optimizer":
+            yield self._in_optimizer(run, watched)
+            return
         found = {
             name: (int(series.steps[0]), series.first)
             for name, series in run.places("non-finite-weights").items()
@@ -83,6 +90,20 @@ class NonFiniteParameter(Rule):
                        "norm that may be zero, torch.empty, or the checkpoint it is loaded from."),
             ),
         )  # fmt: skip
+
+    def _in_optimizer(self, run: Training, found: Autopsy) -> Finding:
+        """An update made it, of a finite gradient."""
+        return Finding(
+            severity=self.severity,
+            confidence=1.0,
+            message=f"the optimizer's update of step {found.step:,} wrote "
+            f"{autopsy.kind(found.birth)} into the weights, while loss and gradient were finite: "
+            f"{found.sentence}",
+            where=found.place,
+            first_step=found.step,
+            evidence=(Evidence(signal="autopsy", value=found.method),),
+            remedies=found.remedies(run),
+        )
 
     def _was_before(self, run: Training, name: str, step: int) -> bool:
         """Whether nothing in the training up to that step can have broken it."""

@@ -1,0 +1,224 @@
+"""What an autopsy found: the operation that made a value NaN or infinite, and what class of cause.
+
+The instrument writes it as the fact ``autopsy``; the rules about numbers read it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from babysit.findings import Place, Remedy
+from babysit.run import Training
+from babysit.stable_forms import HALF, MASK, form_of, stable_line
+from babysit.text import count, listing, number
+
+Cause = Literal["data", "mask", "overflow", "rate", "spike", "division", "formula"]
+LARGE: Final = 1e12  # in single precision no sound training comes near
+EARLY: Final = 100  # steps: a rate that is too high shows by then (Bengio 2012, Smith 2017)
+_HALVES: Final = {"float16": 65504.0, "bfloat16": 3.39e38}
+_DIVISIONS: Final = {"div", "reciprocal", "rsqrt", "addcdiv", "normalize"}
+_SUMS: Final = {
+    "linear", "matmul", "conv", "add", "sub", "mul", "sum", "mean", "pow", "square", "mse_loss",
+    "lstm", "var", "std", "norm", "layer_norm", "batch_norm", "addcmul", "lerp", "smooth_l1_loss",
+    "conv_transpose", "dot", "baddbmm", "einsum", "cumsum", "huber_loss", "l1_loss", "cross",
+}  # fmt: skip
+_CARRIERS: Final = {
+    "index", "select", "slice", "view", "_unsafe_view", "transpose", "t", "expand", "squeeze",
+    "unsqueeze", "gather", "mean", "sum", "cat", "stack", "clone", "permute", "reshape", "alias",
+    "detach", "where", "masked_select", "index_select", "copy", "to", "split", "unbind", "neg",
+}  # fmt: skip
+_DERIVED: Final = {"forward": "", "backward": "the derivative of "}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Autopsy:
+    """One finding about numbers, as the instrument told it.
+
+    Args:
+        event: where it was noticed: ``loss``, ``gradient``, ``parameter``, ``look``,
+            ``evaluation``, ``crash``.
+        step: the optimizer step in which the first bad value was born.
+        birth: the operation, its operands, its place; empty where it was not found.
+        failed: why it was not found.
+    """
+
+    event: str
+    step: int
+    birth: Mapping[str, Any]
+    failed: str | None = None
+    since: int = 0
+    blackbox: str | None = None
+
+    @property
+    def phase(self) -> str:
+        """``forward``, ``backward``, ``optimizer``, ``data``, ``evaluation``; or empty."""
+        return str(self.birth.get("phase", ""))
+
+    @property
+    def op(self) -> str:
+        return str(self.birth.get("op", ""))
+
+    @property
+    def arrived(self) -> str | None:
+        """What held the value before any operation was seen to make it."""
+        return self.birth.get("arrived")
+
+    @property
+    def place(self) -> Place | None:
+        known = {key: self.birth.get(key) for key in ("layer", "op", "file", "line", "code")}
+        return Place(**known) if self.birth.get("line") or self.birth.get("layer") else None
+
+    @property
+    def key(self) -> Mapping[str, Any]:
+        """The operand that was at fault."""
+        index = self.birth.get("key")
+        return self.birth["operands"][index] if index is not None else {}
+
+    @property
+    def largest(self) -> float:
+        """The largest size of any finite value among the operands."""
+        sizes = [abs(one.get(name, 0.0)) for one in self.birth.get("operands", ()) for name in
+                 ("low", "high", "value")]  # fmt: skip
+        return max((size for size in sizes if np.isfinite(size)), default=0.0)
+
+    # -- in words ------------------------------------------------------------------------
+
+    @property
+    def sentence(self) -> str:
+        """What happened: operation, place, operand and where that came from."""
+        if not self.birth:
+            return ""
+        if self.arrived:
+            return self._arrival()
+        operand = self._operand()
+        what = f"{_DERIVED.get(self.phase, '')}`{self.op}`{at(self.birth)}"
+        when = f"in step {self.step:,}, " if self.event not in ("loss", "gradient") else ""
+        verb = "received" if operand else "gave"
+        return f"{when}{what} {verb} {operand or kind(self.birth)}{self._history()}{self._extent()}"
+
+    def _operand(self) -> str:
+        value = self.key.get("value")
+        if value is None:
+            return f"values up to {number(self.largest)}" if self.largest else ""
+        others = [one for one in self.birth["operands"] if one is not self.key]
+        if self.op in _DIVISIONS and value == 0 and others and "value" in others[0]:
+            return f"{number(others[0]['value'])} to divide by {number(value)}"
+        return number(value)
+
+    def _history(self) -> str:
+        """Where the operand came from, and what had grown before."""
+        made = self.birth.get("made_by")
+        while made and made["op"] in _CARRIERS and made.get("made_by"):
+            made = made["made_by"]
+        if not made or made["op"] in _CARRIERS:
+            return ""
+        before = made.get("made_by") or {}
+        low, high = before.get("low"), before.get("high")
+        reached = max(abs(low or 0.0), abs(high or 0.0))
+        text = f" from `{made['op']}`{at(made)}"
+        return text + (f", whose operand reached {number(reached)}" if reached >= 10 else "")
+
+    def _extent(self) -> str:
+        amount, size = self.birth["count"], self.birth["size"]
+        if size <= 1:
+            return f" and gave {kind(self.birth)}"
+        position = f", first at {tuple(self.birth['index'])}" if self.birth["index"] else ""
+        return f" and gave {kind(self.birth)} in {amount:,} of {size:,} values{position}"
+
+    def _arrival(self) -> str:
+        what = {
+            "parameter": f"the parameter `{self.birth.get('name', '')}`",
+            "buffer": "a buffer",
+            "data": "the data",
+        }[self.arrived or "data"]
+        rows = self.birth.get("examples") or self.birth.get("rows") or []
+        word = "example" if self.birth.get("examples") else "row"
+        which = f" ({word} {listing(map(str, rows))})" if rows and self.arrived == "data" else ""
+        return (
+            f"{what} that `{self.op}`{at(self.birth)} reads already held {kind(self.birth)} in "
+            f"{self.birth['count']:,} of {count(self.birth['size'], 'value')}{which}"
+        )
+
+    @property
+    def method(self) -> str:
+        """How it was found, or why not."""
+        if self.birth:
+            return f"found in a second run of the program from step {self.since:,} on"
+        return f"the operation was not found: {self.failed}" if self.failed else ""
+
+    # -- why -----------------------------------------------------------------------------
+
+    def cause(self, run: Training) -> Cause:
+        """The class of cause that the remedy has to fit."""
+        value = self.key.get("value")
+        dtypes = {one["dtype"] for one in self.birth.get("operands", ())} | {self.birth["dtype"]}
+        halves = dtypes & set(_HALVES)
+        if self.arrived == "data" or (self.phase == "data" and self.op not in _DIVISIONS):
+            return "data"
+        if value is not None and np.isinf(value):
+            return "mask"
+        if halves and (self.largest > 100 or value == 0) and self.op != "softmax":
+            return "overflow"
+        if self.largest > LARGE or self.op in _SUMS:
+            return "rate" if self._is_early(run) else "spike"
+        if self.op in _DIVISIONS and value == 0:
+            return "division"
+        return "formula"
+
+    def _is_early(self, run: Training) -> bool:
+        """Whether values had been growing since the first steps, rather than leapt later."""
+        return self.step < EARLY
+
+    def remedies(self, run: Training) -> tuple[Remedy, ...]:
+        """What cures this class of cause, best first."""
+        cause = self.cause(run)
+        if cause == "data":
+            text = "Find these examples with torch.isfinite; leave them out or fill the gaps."
+            return (Remedy(name="check-data", text=text),)
+        if cause == "mask":
+            return (Remedy(name="mend-operation", text=MASK),)
+        if cause == "overflow":
+            return (Remedy(name="compute-in-float32", text=HALF),)
+        if cause == "rate":
+            text = "Divide the learning rate by 3 until no NaN appears in the first 100 steps."
+            return (Remedy(name="lower-lr", text=text,
+                           change={"name": "scale-learning-rate", "factor": 1 / 3}),)  # fmt: skip
+        if cause == "spike":
+            text = "Clip the gradients before each step: clip_grad_norm_(model.parameters(), 5)."
+            return (Remedy(name="clip-gradients", text=text,
+                           change={"name": "clip-gradients", "max_norm": 5}),)  # fmt: skip
+        return (self._mended(),)
+
+    def _mended(self) -> Remedy:
+        code = self.birth.get("code") or ""
+        better = stable_line(code, self.op)
+        text = form_of(self.op)
+        if better is None:
+            return Remedy(name="mend-operation", text=text)
+        change = {"name": "replace-line", "file": self.birth.get("file"),
+                  "line": self.birth.get("line"), "before": code, "after": better}  # fmt: skip
+        return Remedy(name="mend-operation", text=f"{text} Here: `{better}`", change=change)
+
+
+def of(run: Training) -> Autopsy | None:
+    """The autopsy of a training, if there was one."""
+    fact = run.facts.get("autopsy")
+    if not fact:
+        return None
+    birth = fact.get("birth") or {}
+    return Autopsy(
+        event=fact["event"], step=birth.get("step", fact["step"]), birth=birth,
+        failed=fact.get("failed"), since=fact.get("since", 0), blackbox=fact.get("blackbox"),
+    )  # fmt: skip
+
+
+def at(place: Mapping[str, Any]) -> str:
+    return f" at {place['file']}:{place['line']}" if place.get("line") else ""
+
+
+def kind(birth: Mapping[str, Any]) -> str:
+    return {"nan": "NaN", "inf": "Inf", "-inf": "-Inf"}[birth["kind"]]

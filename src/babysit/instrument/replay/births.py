@@ -1,0 +1,439 @@
+"""Where values that are not finite are born: a look at every operation, forward and backward.
+
+This is far too slow for a training that goes well; it is used where a training that has failed
+is lived through again.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from babysit.instrument import sources
+
+MAX_RECORDS: Final = 50_000
+MAX_ROWS: Final = 16
+MAX_KEPT: Final = 64
+# Operations whose result is memory that nobody has written to yet.
+_UNWRITTEN: Final = re.compile(r"(?:new_)?empty|resize|_reshape_alias|empty_")
+# Operations that put a number of the script's own into a tensor: infinity can be meant.
+_CONSTANTS: Final = re.compile(r"(new_)?full|(masked_)?fill|scalar_tensor|lift|constant_pad")
+WORDS: Final = {
+    "linalg_vector_norm": "norm", "softmax": "softmax", "log_softmax": "log_softmax",
+    "addmm": "linear", "mm": "matmul", "bmm": "matmul", "baddbmm": "matmul", "addmv": "linear",
+    "native_layer_norm": "layer_norm", "native_batch_norm": "batch_norm",
+    "cudnn_batch_norm": "batch_norm", "native_group_norm": "group_norm",
+    "convolution": "conv", "mkldnn_convolution": "conv", "thnn_conv2d": "conv",
+    "linalg_eigh": "eigh", "linalg_svd": "svd", "linalg_inv_ex": "inverse",
+    "linalg_slogdet": "slogdet", "linalg_cholesky_ex": "cholesky", "linalg_det": "det",
+    "linalg_solve_ex": "solve", "true_divide": "div", "to_copy": "to", "rsub": "sub",
+    "cdist_forward": "cdist", "euclidean_dist": "cdist", "std_mean": "std", "var_mean": "var",
+    "mkldnn_rnn_layer": "lstm", "embedding_dense": "embedding",
+}  # fmt: skip
+
+
+@dataclass(eq=False)
+class Made:
+    """An operation as it ran.
+
+    Attributes:
+        low, high: the range of the finite values that it made.
+        inputs: what made its operands; ``None`` for parameters and data.
+    """
+
+    name: str
+    place: dict[str, Any] | None
+    owner: nn.Module | None
+    low: float
+    high: float
+    inputs: list[Made | None] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Operand:
+    """One operand of an operation that made a value that is not finite."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    low: float
+    high: float
+    value: float | None
+    tensor: Tensor | None = None
+    source: Made | None = None
+    name: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "shape": list(self.shape), "dtype": self.dtype, "low": self.low, "high": self.high,
+            "value": self.value, "name": self.name,
+        }  # fmt: skip
+        return {key: value for key, value in found.items() if value is not None}
+
+
+@dataclass(eq=False)
+class Birth:
+    """The first operation that made finite values into others.
+
+    Attributes:
+        phase: ``forward``, ``backward``, ``optimizer``, ``data`` or ``evaluation``.
+        is_meant: an infinity that the script put there itself, such as a mask.
+        arrived: what held the bad value before anything was watched: ``data``, ``parameter`` or
+            ``buffer``.
+    """
+
+    name: str
+    phase: str
+    step: int
+    kind: str
+    count: int
+    size: int
+    index: tuple[int, ...]
+    rows: tuple[int, ...]
+    dtype: str
+    place: dict[str, Any] | None
+    owner: nn.Module | None
+    operands: list[Operand] = field(default_factory=list)
+    bad: Tensor | None = None
+    is_meant: bool = False
+    arrived: str | None = None
+    number: int = 0
+    call: tuple[Any, Any, Any] | None = None
+
+
+class Births(TorchDispatchMode):
+    """Remembers, for every bad tensor that lives, where its values turned bad.
+
+    Args:
+        phase: says where the program is: ``forward``, ``optimizer``, ``evaluation``, ``data``.
+        step: the number of the step at hand.
+        look: called when the program reads a number that is not finite.
+
+    Attributes:
+        all: every birth but those that are meant, in order.
+        faults: failures of our own.
+    """
+
+    def __init__(
+        self, *, phase: Callable[[], str], step: Callable[[], int], look: Callable[[Tensor], None]
+    ) -> None:
+        super().__init__()
+        self._phase, self._step, self._look = phase, step, look
+        self._births: dict[int, Birth] = {}
+        self._made: dict[int, Made] = {}
+        self._num_made = 0
+        self._owners: dict[tuple[str, int, str], nn.Module] = {}
+        self.all: list[Birth] = []
+        self.faults: list[str] = []
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to keep torch.compile away PyTorch would import it, for a second or more."""
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        before = self._guarded(self._before, func, args, kwargs) or []
+        result = func(*args, **kwargs)
+        self._guarded(self._after, func, args, kwargs, result, before)
+        return result
+
+    def birth_of(self, tensor: Tensor) -> Birth | None:
+        """Where the bad values of a tensor come from."""
+        return self._births.get(memory(tensor))
+
+    def made(self, tensor: Tensor) -> Made | None:
+        return self._made.get(memory(tensor))
+
+    def begin_step(self) -> None:
+        """Forget what the last step made; bad tensors that live on stay known."""
+        if self._num_made > MAX_RECORDS:
+            self._made, self._num_made = {}, 0
+
+    def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return function(*args)
+        except Exception as error:
+            self.faults.append(f"{type(error).__name__}: {error}")
+            return None
+
+    # -- one operation -------------------------------------------------------------------
+
+    def _before(self, func: Any, args: Any, kwargs: Any) -> list[tuple[Tensor, Tensor]]:
+        """Copies of what an operation in place is about to overwrite."""
+        if not func._schema.is_mutable:
+            return []
+        return [(tensor, tensor.detach().clone()) for tensor in mutated(func, args, kwargs)]
+
+    def _after(
+        self, func: Any, args: Any, kwargs: Any, result: Any, before: list[tuple[Tensor, Tensor]]
+    ) -> None:
+        name = func._schema.name.partition("::")[2]
+        if _UNWRITTEN.match(name.lstrip("_")):
+            return
+        if name == "_local_scalar_dense" and not is_finite(args[0]):
+            self._look(args[0])
+        changed = [tensor for tensor, _ in before] or list(floats(result))
+        inputs = list(floats((args, kwargs)))
+        if before:
+            copies = {id(tensor): copy for tensor, copy in before}
+            inputs = [copies.get(id(tensor), tensor) for tensor in inputs]
+        owned = {memory(tensor) for tensor in inputs}
+        if not before and all(memory(tensor) in owned for tensor in changed):
+            return  # a view
+        record: Made | None = None
+        for position, tensor in enumerate(changed):
+            key = memory(tensor)
+            if is_finite(tensor):
+                if not before or tensor.numel() * tensor.element_size() >= storage_size(tensor):
+                    self._births.pop(key, None)
+            else:
+                operands = aligned(inputs, position, len(changed), func)
+                birth = self._inherit(name, tensor, operands, args, kwargs, func)
+                self._births[key] = birth
+            if record is None:
+                record = self._record(name, changed[0], inputs)
+            self._made[key] = record
+
+    def _record(self, name: str, result: Tensor, inputs: list[Tensor]) -> Made:
+        self._num_made += 1
+        low, high = limits(result)
+        known = (self._made.get(memory(tensor)) for tensor in inputs)
+        node = torch._C._current_autograd_node()
+        made = Made(
+            name=word(name) if node is None else word_of(node), place=place_of(user_frame(), node),
+            owner=owner_of(), low=low, high=high, inputs=list(known)[:4],
+        )  # fmt: skip
+        if made.owner is not None and node is None:
+            self._owners[site_of(made.name, made.place)] = made.owner
+        return made
+
+    def _inherit(
+        self, name: str, result: Tensor, inputs: list[Tensor], args: Any, kwargs: Any, func: Any
+    ) -> Birth:
+        """The birth behind a bad result: of its operands, or this very operation."""
+        bad = [tensor for tensor in inputs if not is_finite(tensor)]
+        known = [birth for tensor in bad if (birth := self.birth_of(tensor)) is not None]
+        strangers = [tensor for tensor in bad if self.birth_of(tensor) is None]
+        real = [birth for birth in known if not birth.is_meant]
+        if real:
+            return min(real, key=lambda birth: birth.number)
+        if strangers:
+            first, source = strangers[0], source_of(strangers[0])
+            is_mask = source == "data" and not bool((first.isnan() | first.isposinf()).any())
+            birth = self._new(name, first, inputs, is_meant=is_mask, arrived=source)
+            self._births.update({memory(tensor): birth for tensor in strangers})
+            known = [*known, birth]
+            if not is_mask:
+                return birth
+        if known and not result.isnan().any() and name.strip("_") not in {"sum", "mean"}:
+            return known[0]  # an infinity that is meant, handed on
+        is_meant = not bad and is_constant(name, args, kwargs, result)
+        birth = self._new(name, result, inputs, is_meant=is_meant)
+        if not is_meant and len(self.all) <= MAX_KEPT:
+            birth.call = (func, copied(args), copied(kwargs))
+        return birth
+
+    def _new(
+        self, name: str, bad: Tensor, inputs: list[Tensor], *, is_meant: bool = False,
+        arrived: str | None = None,
+    ) -> Birth:  # fmt: skip
+        node = torch._C._current_autograd_node()
+        wrong = ~torch.isfinite(bad.detach())
+        places = wrong.nonzero()
+        index = tuple(places[0].tolist()) if len(places) else ()
+        value = bad.detach()[index].item() if bad.dim() else bad.item()
+        rows = places[:, 0].unique()[:MAX_ROWS].tolist() if bad.dim() and len(places) else []
+        called, place = word(name), place_of(user_frame(), node)
+        if node is not None:
+            called = word_of(node)
+        birth = Birth(
+            name=called,
+            phase="backward" if node is not None else self._phase_of(inputs),
+            step=self._step(), kind=kind_of(value), count=int(wrong.sum()), size=bad.numel(),
+            index=index, rows=tuple(rows), dtype=str(bad.dtype).removeprefix("torch."),
+            place=place, owner=owner_of() or self._owners.get(site_of(called, place)),
+            bad=bad if arrived else None, is_meant=is_meant, arrived=arrived, number=len(self.all),
+        )  # fmt: skip
+        if not is_meant:
+            birth.operands = [
+                Operand(
+                    shape=tuple(one.shape), dtype=str(one.dtype).removeprefix("torch."),
+                    value=value_at(one, index, bad), low=limits(one)[0], high=limits(one)[1],
+                    tensor=one, source=self._made.get(memory(one)),
+                )
+                for one in inputs[:6]
+            ]  # fmt: skip
+            self.all.append(birth)
+        return birth
+
+
+    def _phase_of(self, inputs: list[Tensor]) -> str:
+        phase = self._phase()
+        is_data = phase == "forward" and owner_of() is None
+        return "data" if is_data and not any(one.requires_grad for one in inputs) else phase
+
+
+# -- tensors -----------------------------------------------------------------------------
+
+
+def memory(tensor: Tensor) -> int:
+    """What tells the memory of a tensor and its views from others'."""
+    try:
+        return tensor.untyped_storage()._cdata
+    except (NotImplementedError, RuntimeError):  # sparse and the like have none
+        return id(tensor)
+
+
+def storage_size(tensor: Tensor) -> int:
+    try:
+        return tensor.untyped_storage().nbytes()
+    except (NotImplementedError, RuntimeError):
+        return 0
+
+
+def floats(values: Any) -> Iterator[Tensor]:
+    """All floating-point tensors within arguments or results."""
+    if isinstance(values, Tensor):
+        if values.is_floating_point() and values.numel() and values.layout == torch.strided:
+            yield values
+    elif isinstance(values, (list, tuple)):
+        for value in values:
+            yield from floats(value)
+    elif isinstance(values, dict):
+        yield from floats(list(values.values()))
+
+
+def mutated(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Tensor]:
+    """The tensors that an operation writes to."""
+    found: list[Tensor] = []
+    for position, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            is_given = position < len(args) and not argument.kwarg_only
+            value = args[position] if is_given else kwargs.get(argument.name)
+            found += floats(value)
+    return found
+
+
+def aligned(inputs: list[Tensor], position: int, size: int, func: Any) -> list[Tensor]:
+    """The operands of one among many results, where an operation runs over lists of tensors."""
+    if "_foreach_" not in func._schema.name and "_fused_" not in func._schema.name:
+        return inputs
+    whole = len(inputs) // size * size
+    return [inputs[index] for index in range(position, whole, size)]
+
+
+def source_of(tensor: Tensor) -> str:
+    """What a tensor that no operation was seen to make must be."""
+    if isinstance(tensor, nn.Parameter) or (tensor.is_leaf and tensor.requires_grad):
+        return "parameter"
+    owner = owner_of()
+    buffers = owner.buffers(recurse=False) if owner is not None else ()
+    return "buffer" if memory(tensor) in {memory(one) for one in buffers} else "data"
+
+
+def is_finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor.detach()).all())
+
+
+def limits(tensor: Tensor) -> tuple[float, float]:
+    """The smallest and largest finite value."""
+    values = tensor.detach()
+    values = values[torch.isfinite(values)]
+    if not values.numel():
+        return math.nan, math.nan
+    low, high = values.float().aminmax() if values.dtype != torch.float64 else values.aminmax()
+    return low.item(), high.item()
+
+
+def value_at(operand: Tensor, index: tuple[int, ...], result: Tensor) -> float | None:
+    """The operand's value at a position of the result, where they correspond."""
+    if operand.dim() == 0 or operand.numel() == 1:
+        return operand.detach().reshape(-1)[0].item()
+    try:
+        same = operand.detach().expand(result.shape)
+    except RuntimeError:
+        return None
+    return same[index].item()
+
+
+def kind_of(value: float) -> str:
+    if math.isnan(value):
+        return "nan"
+    return "inf" if value > 0 else "-inf"
+
+
+def is_constant(name: str, args: Any, kwargs: Any, result: Tensor) -> bool:
+    """Whether a script put an infinity or a NaN there by its own hand."""
+    if not _CONSTANTS.match(name.lstrip("_")):
+        return False
+    plain = [value for value in (*args, *kwargs.values()) if isinstance(value, float)]
+    return not plain or any(not math.isfinite(value) for value in plain)
+
+
+def copied(values: Any) -> Any:
+    """Arguments as they are now: what is changed in place later stays as it was."""
+    if isinstance(values, Tensor):
+        return values.detach().clone()
+    if isinstance(values, (list, tuple)):
+        return type(values)(copied(value) for value in values)
+    if isinstance(values, dict):
+        return {key: copied(value) for key, value in values.items()}
+    return values
+
+
+# -- words and places --------------------------------------------------------------------
+
+
+def word(name: str) -> str:
+    """What users call an operation of PyTorch's: ``_softmax`` is softmax, ``addmm`` is linear."""
+    plain = name.removeprefix("_foreach").strip("_").removesuffix("_")
+    return WORDS.get(plain, plain)
+
+
+def word_of(node: Any) -> str:
+    """The operation whose derivative a node is."""
+    plain = re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2])
+    if getattr(node, "_forward_cls", None) is not None:
+        return plain
+    return word(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower())
+
+
+def user_frame() -> FrameType | None:
+    return sources.user_frame(sys._getframe(1))
+
+
+def place_of(frame: FrameType | None, node: Any) -> dict[str, Any] | None:
+    """The user's line: of the forward for a derivative of PyTorch's own."""
+    if node is not None and getattr(node, "_forward_cls", None) is None:
+        known = sources.from_traceback(node.metadata.get("traceback_", []))
+        if known is not None:
+            return known
+    if frame is None:
+        return None
+    return sources.place(frame.f_code.co_filename, frame.f_lineno)
+
+
+def site_of(name: str, place: dict[str, Any] | None) -> tuple[str, int, str]:
+    return ((place or {}).get("file", ""), (place or {}).get("line", 0), name)
+
+
+def owner_of() -> nn.Module | None:
+    """The innermost module whose method is on the stack."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        owner = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
+        if isinstance(owner, nn.Module):
+            return owner
+        frame = frame.f_back
+    return None
