@@ -13,7 +13,7 @@ import numpy as np
 
 from babysit.findings import Place, Remedy
 from babysit.run import Training
-from babysit.stable_forms import HALF, MASK, form_of, stable_line
+from babysit.stable_forms import HALF, MASK, form_of, is_form, stable_line
 from babysit.text import count, listing, number
 
 Cause = Literal["data", "mask", "overflow", "rate", "spike", "division", "formula"]
@@ -21,17 +21,11 @@ LARGE: Final = 1e12  # in single precision no sound training comes near
 EARLY: Final = 100  # steps: a rate that is too high shows by then (Bengio 2012, Smith 2017)
 _HALVES: Final = {"float16": 65504.0, "bfloat16": 3.39e38}
 _DIVISIONS: Final = {"div", "reciprocal", "rsqrt", "addcdiv", "normalize"}
-_SUMS: Final = {
-    "linear", "matmul", "conv", "add", "sub", "mul", "sum", "mean", "pow", "square", "mse_loss",
-    "lstm", "var", "std", "norm", "layer_norm", "batch_norm", "addcmul", "lerp", "smooth_l1_loss",
-    "conv_transpose", "dot", "baddbmm", "einsum", "cumsum", "huber_loss", "l1_loss", "cross",
-}  # fmt: skip
 _CARRIERS: Final = {
     "index", "select", "slice", "view", "_unsafe_view", "transpose", "t", "expand", "squeeze",
     "unsqueeze", "gather", "mean", "sum", "cat", "stack", "clone", "permute", "reshape", "alias",
     "detach", "where", "masked_select", "index_select", "copy", "to", "split", "unbind", "neg",
 }  # fmt: skip
-_DERIVED: Final = {"forward": "", "backward": "the derivative of "}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +88,15 @@ class Autopsy:
             return ""
         if self.arrived:
             return self._arrival()
+        what = f"`{self.op}`{at(self.birth)}"
+        if self.phase == "backward":
+            low, high = self.birth.get("given") or (np.nan, np.nan)
+            values = f"values from {number(low)} to {number(high)}" if low != high else number(low)
+            given = f" received {values}{self._history()}, and" if np.isfinite(low) else ":"
+            return f"{what}{given} its derivative gave {self._extent()}"
         operand = self._operand()
-        what = f"{_DERIVED.get(self.phase, '')}`{self.op}`{at(self.birth)}"
-        when = f"in step {self.step:,}, " if self.event not in ("loss", "gradient") else ""
-        verb = "received" if operand else "gave"
-        return f"{when}{what} {verb} {operand or kind(self.birth)}{self._history()}{self._extent()}"
+        given = f" received {operand}{self._history()} and" if operand else ""
+        return f"{what}{given} gave {self._extent()}"
 
     def _operand(self) -> str:
         value = self.key.get("value")
@@ -125,9 +123,9 @@ class Autopsy:
     def _extent(self) -> str:
         amount, size = self.birth["count"], self.birth["size"]
         if size <= 1:
-            return f" and gave {kind(self.birth)}"
+            return kind(self.birth)
         position = f", first at {tuple(self.birth['index'])}" if self.birth["index"] else ""
-        return f" and gave {kind(self.birth)} in {amount:,} of {size:,} values{position}"
+        return f"{kind(self.birth)} in {amount:,} of {size:,} values{position}"
 
     def _arrival(self) -> str:
         what = {
@@ -157,17 +155,28 @@ class Autopsy:
         value = self.key.get("value")
         dtypes = {one["dtype"] for one in self.birth.get("operands", ())} | {self.birth["dtype"]}
         halves = dtypes & set(_HALVES)
-        if self.arrived == "data" or (self.phase == "data" and self.op not in _DIVISIONS):
+        if self.arrived == "data":
             return "data"
-        if value is not None and np.isinf(value):
+        if (value is not None and np.isinf(value)) or self._is_masked():
             return "mask"
         if halves and (self.largest > 100 or value == 0) and self.op != "softmax":
             return "overflow"
-        if self.largest > LARGE or self.op in _SUMS:
+        if self.largest > LARGE:
             return "rate" if self._is_early(run) else "spike"
-        if self.op in _DIVISIONS and value == 0:
+        if {self.op, self.birth.get("inner")} & _DIVISIONS and value == 0 and not self._is_known():
             return "division"
         return "formula"
+
+    def _is_masked(self) -> bool:
+        """Whether a zero is what a softmax made of a masked score."""
+        made = self.birth.get("made_by") or {}
+        before = made.get("made_by") or {}
+        is_zero = self.key.get("value") == 0 and made.get("op") == "softmax"
+        return bool(is_zero and before.get("op") == "masked_fill")
+
+    def _is_known(self) -> bool:
+        """Whether a derivative of PyTorch's own divides: the operation itself is at fault."""
+        return self.phase == "backward" and is_form(self.op) and self.op not in _DIVISIONS
 
     def _is_early(self, run: Training) -> bool:
         """Whether values had been growing since the first steps, rather than leapt later."""

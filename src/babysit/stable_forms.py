@@ -61,6 +61,11 @@ def form_of(op: str) -> str:
     return known or f"Keep the operands of `{op}` inside the range where value and slope are finite."
 
 
+def is_form(op: str) -> bool:
+    """Whether there is a stable form of this operation."""
+    return op in _FORMS
+
+
 def stable_line(code: str, op: str) -> str | None:
     """A source line with the one such operation in it made safe; ``None`` where that is not sure.
 

@@ -160,6 +160,8 @@ class Watcher:
             self.stepping.report_crash(self.thread, self.losses.crashed)
         if self.inquest.was_stopped_by_numbers():
             self._hold_inquest("crash", "the program stopped at a value that is not finite")
+        if self.thread.last is None and self.inquest.has_found:
+            self.thread.last = self.stepping.unstepped(self.thread)
         if self.thread.last is not None:
             self.stepping.emit_notes(self.thread.last)
         self.emitter.flush()
@@ -216,7 +218,7 @@ class Watcher:
         @functools.wraps(original)
         def item(tensor: Any) -> Any:
             value = original(tensor)
-            if value != value and self.is_live() and self.thread.depth == 0:
+            if value != value and self.is_live() and not self._calls.depth:
                 self._calls.timed(self._hold_inquest, "look", "the program reads a NaN")
             return value
 

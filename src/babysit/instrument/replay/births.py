@@ -11,11 +11,12 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from babysit.instrument import sources
@@ -27,6 +28,14 @@ MAX_KEPT: Final = 64
 _UNWRITTEN: Final = re.compile(r"(?:new_)?empty|resize|_reshape_alias|empty_")
 # Operations that put a number of the script's own into a tensor: infinity can be meant.
 _CONSTANTS: Final = re.compile(r"(new_)?full|(masked_)?fill|scalar_tensor|lift|constant_pad")
+OPERATORS: Final = {
+    "truediv": "div", "rtruediv": "div", "itruediv": "div", "radd": "add", "iadd": "add",
+    "rsub": "sub", "isub": "sub", "rmul": "mul", "imul": "mul", "rpow": "pow", "ipow": "pow",
+    "rdiv": "div", "divide": "div", "multiply": "mul", "subtract": "sub", "arccos": "acos",
+    "arcsin": "asin", "arctanh": "atanh", "inv": "inverse", "linalg_inv": "inverse",
+    "getitem": "index", "vector_norm": "norm", "linalg_norm": "norm", "float": "to", "half": "to",
+    "bfloat16": "to", "double": "to", "matrix_norm": "norm", "negative": "neg",
+}  # fmt: skip
 WORDS: Final = {
     "linalg_vector_norm": "norm", "softmax": "softmax", "log_softmax": "log_softmax",
     "addmm": "linear", "mm": "matmul", "bmm": "matmul", "baddbmm": "matmul", "addmv": "linear",
@@ -35,7 +44,7 @@ WORDS: Final = {
     "convolution": "conv", "mkldnn_convolution": "conv", "thnn_conv2d": "conv",
     "linalg_eigh": "eigh", "linalg_svd": "svd", "linalg_inv_ex": "inverse",
     "linalg_slogdet": "slogdet", "linalg_cholesky_ex": "cholesky", "linalg_det": "det",
-    "linalg_solve_ex": "solve", "true_divide": "div", "to_copy": "to", "rsub": "sub",
+    "linalg_solve_ex": "solve", "true_divide": "div", "to_copy": "to", "linalg_logdet": "logdet",
     "cdist_forward": "cdist", "euclidean_dist": "cdist", "std_mean": "std", "var_mean": "var",
     "mkldnn_rnn_layer": "lstm", "embedding_dense": "embedding",
 }  # fmt: skip
@@ -47,6 +56,7 @@ class Made:
 
     Attributes:
         low, high: the range of the finite values that it made.
+        given: the range of its first operand.
         inputs: what made its operands; ``None`` for parameters and data.
     """
 
@@ -55,6 +65,7 @@ class Made:
     owner: nn.Module | None
     low: float
     high: float
+    given: tuple[float, float] | None = None
     inputs: list[Made | None] = field(default_factory=list)
 
 
@@ -84,13 +95,16 @@ class Birth:
     """The first operation that made finite values into others.
 
     Attributes:
+        inner: the operation within it, where it consists of several.
         phase: ``forward``, ``backward``, ``optimizer``, ``data`` or ``evaluation``.
         is_meant: an infinity that the script put there itself, such as a mask.
         arrived: what held the bad value before anything was watched: ``data``, ``parameter`` or
             ``buffer``.
+        forward: for a birth in the backward, the operation whose derivative it is.
     """
 
     name: str
+    inner: str
     phase: str
     step: int
     kind: str
@@ -105,8 +119,38 @@ class Birth:
     bad: Tensor | None = None
     is_meant: bool = False
     arrived: str | None = None
+    forward: Made | None = None
     number: int = 0
     call: tuple[Any, Any, Any] | None = None
+
+
+class Called(TorchFunctionMode):
+    """The function of PyTorch's, written in C, that the program calls right now.
+
+    Some consist of several operations: ``logdet`` is a decomposition, a logarithm and a choice.
+
+    Attributes:
+        name: empty outside of such calls.
+        call: the function and its arguments.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = ""
+        self.call: tuple[Any, Any, Any] | None = None
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        is_python = isinstance(func, FunctionType)
+        outer = self.name, self.call
+        self.name = "" if is_python or name == "__get__" else name
+        self.call = (func, args, kwargs or {})
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            self.name, self.call = outer
 
 
 class Births(TorchDispatchMode):
@@ -130,7 +174,10 @@ class Births(TorchDispatchMode):
         self._births: dict[int, Birth] = {}
         self._made: dict[int, Made] = {}
         self._num_made = 0
-        self._owners: dict[tuple[str, int, str], nn.Module] = {}
+        self._called = Called()
+        self._is_tracked = False
+        self._former: dict[int, int] = {}  # memory of what was copied, by the copy
+        self._forwards: dict[tuple[str, int, str], Made] = {}
         self.all: list[Birth] = []
         self.faults: list[str] = []
 
@@ -150,10 +197,15 @@ class Births(TorchDispatchMode):
 
     def birth_of(self, tensor: Tensor) -> Birth | None:
         """Where the bad values of a tensor come from."""
-        return self._births.get(memory(tensor))
+        return self._births.get(self._former.get(id(tensor), memory(tensor)))
 
     def made(self, tensor: Tensor) -> Made | None:
         return self._made.get(memory(tensor))
+
+    def watch(self) -> None:
+        """From here on, to the end of the process."""
+        self._called.__enter__()
+        self.__enter__()
 
     def begin_step(self) -> None:
         """Forget what the last step made; bad tensors that live on stay known."""
@@ -184,10 +236,9 @@ class Births(TorchDispatchMode):
         if name == "_local_scalar_dense" and not is_finite(args[0]):
             self._look(args[0])
         changed = [tensor for tensor, _ in before] or list(floats(result))
-        inputs = list(floats((args, kwargs)))
-        if before:
-            copies = {id(tensor): copy for tensor, copy in before}
-            inputs = [copies.get(id(tensor), tensor) for tensor in inputs]
+        copies = {id(tensor): copy for tensor, copy in before}
+        self._former = {id(copy): memory(tensor) for tensor, copy in before}
+        inputs = [copies.get(id(tensor), tensor) for tensor in floats((args, kwargs))]
         owned = {memory(tensor) for tensor in inputs}
         if not before and all(memory(tensor) in owned for tensor in changed):
             return  # a view
@@ -199,8 +250,9 @@ class Births(TorchDispatchMode):
                     self._births.pop(key, None)
             else:
                 operands = aligned(inputs, position, len(changed), func)
-                birth = self._inherit(name, tensor, operands, args, kwargs, func)
-                self._births[key] = birth
+                call = (func, *copied((args, kwargs), copies))
+                self._is_tracked = any(one.requires_grad for one in floats((args, kwargs)))
+                self._births[key] = self._inherit(name, tensor, operands, call)
             if record is None:
                 record = self._record(name, changed[0], inputs)
             self._made[key] = record
@@ -211,15 +263,16 @@ class Births(TorchDispatchMode):
         known = (self._made.get(memory(tensor)) for tensor in inputs)
         node = torch._C._current_autograd_node()
         made = Made(
-            name=word(name) if node is None else word_of(node), place=place_of(user_frame(), node),
+            name=self._word(name, node), place=place_of(user_frame(), node),
             owner=owner_of(), low=low, high=high, inputs=list(known)[:4],
+            given=limits(inputs[0]) if inputs else None,
         )  # fmt: skip
-        if made.owner is not None and node is None:
-            self._owners[site_of(made.name, made.place)] = made.owner
+        if node is None:
+            self._forwards[site_of(made.name, made.place)] = made
         return made
 
     def _inherit(
-        self, name: str, result: Tensor, inputs: list[Tensor], args: Any, kwargs: Any, func: Any
+        self, name: str, result: Tensor, inputs: list[Tensor], call: tuple[Any, Any, Any]
     ) -> Birth:
         """The birth behind a bad result: of its operands, or this very operation."""
         bad = [tensor for tensor in inputs if not is_finite(tensor)]
@@ -238,11 +291,22 @@ class Births(TorchDispatchMode):
                 return birth
         if known and not result.isnan().any() and name.strip("_") not in {"sum", "mean"}:
             return known[0]  # an infinity that is meant, handed on
-        is_meant = not bad and is_constant(name, args, kwargs, result)
+        is_meant = not bad and is_constant(name, call)
+        composite = self._composite(name)
+        if composite is not None and not is_meant:
+            self._is_tracked |= any(one.requires_grad for one in floats(composite[1:]))
+            call = copied(composite, {})
+            inputs = list(floats(call[1:]))
         birth = self._new(name, result, inputs, is_meant=is_meant)
         if not is_meant and len(self.all) <= MAX_KEPT:
-            birth.call = (func, copied(args), copied(kwargs))
+            birth.call = call
         return birth
+
+    def _composite(self, name: str) -> tuple[Any, Any, Any] | None:
+        """The function of several operations that this one is a part of, outside of backward."""
+        is_part = self._called.name and word(self._called.name) != word(name)
+        is_free = torch._C._current_autograd_node() is None
+        return self._called.call if is_part and is_free else None
 
     def _new(
         self, name: str, bad: Tensor, inputs: list[Tensor], *, is_meant: bool = False,
@@ -254,15 +318,15 @@ class Births(TorchDispatchMode):
         index = tuple(places[0].tolist()) if len(places) else ()
         value = bad.detach()[index].item() if bad.dim() else bad.item()
         rows = places[:, 0].unique()[:MAX_ROWS].tolist() if bad.dim() and len(places) else []
-        called, place = word(name), place_of(user_frame(), node)
-        if node is not None:
-            called = word_of(node)
+        called, place = self._word(name, node), place_of(user_frame(), node)
+        forward = self._forwards.get(site_of(called, place)) if node is not None else None
         birth = Birth(
-            name=called,
-            phase="backward" if node is not None else self._phase_of(inputs),
+            name=called, inner=word(name),
+            phase="backward" if node is not None else self._phase_here(),
             step=self._step(), kind=kind_of(value), count=int(wrong.sum()), size=bad.numel(),
             index=index, rows=tuple(rows), dtype=str(bad.dtype).removeprefix("torch."),
-            place=place, owner=owner_of() or self._owners.get(site_of(called, place)),
+            place=place, owner=owner_of() or (forward.owner if forward is not None else None),
+            forward=forward,
             bad=bad if arrived else None, is_meant=is_meant, arrived=arrived, number=len(self.all),
         )  # fmt: skip
         if not is_meant:
@@ -278,10 +342,15 @@ class Births(TorchDispatchMode):
         return birth
 
 
-    def _phase_of(self, inputs: list[Tensor]) -> str:
+    def _word(self, name: str, node: Any) -> str:
+        """What the user called, or the operation whose derivative this is."""
+        return word_of(node) if node is not None else word(self._called.name or name)
+
+    def _phase_here(self) -> str:
+        """What depends on no parameter and runs in no module prepares data."""
         phase = self._phase()
-        is_data = phase == "forward" and owner_of() is None
-        return "data" if is_data and not any(one.requires_grad for one in inputs) else phase
+        is_data = phase == "forward" and owner_of() is None and not self._is_tracked
+        return "data" if is_data else phase
 
 
 # -- tensors -----------------------------------------------------------------------------
@@ -373,22 +442,26 @@ def kind_of(value: float) -> str:
     return "inf" if value > 0 else "-inf"
 
 
-def is_constant(name: str, args: Any, kwargs: Any, result: Tensor) -> bool:
+def is_constant(name: str, call: tuple[Any, Any, Any]) -> bool:
     """Whether a script put an infinity or a NaN there by its own hand."""
     if not _CONSTANTS.match(name.lstrip("_")):
         return False
-    plain = [value for value in (*args, *kwargs.values()) if isinstance(value, float)]
+    plain = [value for value in (*call[1], *call[2].values()) if isinstance(value, float)]
     return not plain or any(not math.isfinite(value) for value in plain)
 
 
-def copied(values: Any) -> Any:
-    """Arguments as they are now: what is changed in place later stays as it was."""
+def copied(values: Any, before: dict[int, Tensor]) -> Any:
+    """Arguments that stay as they are, whatever is changed in place later.
+
+    Args:
+        before: copies of those that the operation itself has changed.
+    """
     if isinstance(values, Tensor):
-        return values.detach().clone()
+        return before[id(values)] if id(values) in before else values.detach().clone()
     if isinstance(values, (list, tuple)):
-        return type(values)(copied(value) for value in values)
+        return tuple(copied(value, before) for value in values)
     if isinstance(values, dict):
-        return {key: copied(value) for key, value in values.items()}
+        return {key: copied(value, before) for key, value in values.items()}
     return values
 
 
@@ -397,7 +470,8 @@ def copied(values: Any) -> Any:
 
 def word(name: str) -> str:
     """What users call an operation of PyTorch's: ``_softmax`` is softmax, ``addmm`` is linear."""
-    plain = name.removeprefix("_foreach").strip("_").removesuffix("_")
+    plain = name.removeprefix("_foreach").strip("_").removeprefix("special_")
+    plain = OPERATORS.get(plain, plain)
     return WORDS.get(plain, plain)
 
 

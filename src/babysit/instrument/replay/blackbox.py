@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor
+from torch.overrides import resolve_name
 
 from babysit.instrument.replay import isolation
 
@@ -30,7 +31,7 @@ import torch
 
 torch.set_num_threads(1)
 event = torch.load(Path(__file__).with_name("event.pt"), weights_only=True)
-function = torch.ops
+function = torch
 for part in {path!r}:
     function = getattr(function, part)
 inputs = list(event["tensors"])
@@ -54,7 +55,8 @@ for number, tensor in enumerate(inputs):
         low, high = tensor.double().aminmax()
         print(f"operand {{number}}: {{tuple(tensor.shape)}} {{tensor.dtype}}, {{low:.6g}} to {{high:.6g}}")
 results = function(*fill(event["args"]), **fill(event["kwargs"]))
-changed = inputs if function._schema.is_mutable else results
+schema = getattr(function, "_schema", None)
+changed = inputs if schema is not None and schema.is_mutable else results
 for result in changed if isinstance(changed, (list, tuple)) else [changed]:
     if not isinstance(result, torch.Tensor) or not result.is_floating_point():
         continue
@@ -91,8 +93,11 @@ def save(folder: str, birth: Birth, told: dict[str, Any], state: dict[str, Any])
     if sum(tensor.numel() * tensor.element_size() for tensor in tensors) > left:
         return folder
     isolation.real_save({**event, "tensors": tensors}, path / "event.pt")
-    namespace, _, name = function._schema.name.partition("::")
-    parts = [namespace, name, function._overloadname]
+    schema = getattr(function, "_schema", None)
+    if schema is not None:
+        parts = ["ops", *schema.name.split("::"), function._overloadname]
+    else:
+        parts = (resolve_name(function) or "").split(".")[1:]
     what = f"`{birth.name}` made {birth.kind} in step {birth.step}"
     where = f" at {birth.place['file']}:{birth.place['line']}" if birth.place else ""
     with isolation.real_open(path / "reproduce.py", "w") as file:

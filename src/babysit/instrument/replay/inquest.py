@@ -78,6 +78,11 @@ class Inquest:
         """The program has ended."""
         self.snapshots.discard()
 
+    @property
+    def has_found(self) -> bool:
+        """Whether a bad value was asked about."""
+        return bool(self._held)
+
     def was_stopped_by_numbers(self) -> bool:
         """Whether the program may have ended itself because of a NaN."""
         error = sys.exc_info()[1] or getattr(sys, "last_value", None)
@@ -101,8 +106,10 @@ class Inquest:
         told, asked = None, self.snapshots.newest_first
         if self._is_careful():
             self.snapshots.reason, asked = "compiled code cannot be watched", []
+        is_older = False
         for snapshot in asked:
-            told = self._ask(snapshot, event, what) or told
+            told = self._ask(snapshot, event, what, watch_all=is_older) or told
+            is_older = True
             birth = (told or {}).get("birth")
             if birth is not None and not birth["arrived"]:
                 break
@@ -118,8 +125,10 @@ class Inquest:
             return "the replay did not come to the same event"
         return self.snapshots.reason or "there was no copy of the process to go on from"
 
-    def _ask(self, snapshot: Snapshot, event: str, what: str) -> dict[str, Any] | None:
-        since = max(snapshot.step, self._steps - STEPS_WATCHED)
+    def _ask(
+        self, snapshot: Snapshot, event: str, what: str, *, watch_all: bool
+    ) -> dict[str, Any] | None:
+        since = snapshot.step if watch_all else max(snapshot.step, self._steps - STEPS_WATCHED)
         age = time.perf_counter() - snapshot.taken
         request = {"event": event, "step": self._steps, "since": since}
         if self._folder is not None:

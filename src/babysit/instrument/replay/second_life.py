@@ -87,7 +87,7 @@ class SecondLife:
         if not self._is_watching and self._step >= self._request["since"]:
             self._is_watching = True
             torch._C._set_autograd_fallback_mode("nothing")
-            self.births.__enter__()
+            self.births.watch()
             self._keep_states()
         if self._is_watching:  # the source line of every node, without looking for NaN
             torch._C.set_anomaly_enabled(True, False)
@@ -153,6 +153,8 @@ class SecondLife:
             if birth is None:
                 self._answer({"event": event, "step": self._step, "birth": None})
             told = {"event": event, "step": self._step, "birth": self.described(birth)}
+            if self.births.faults:
+                told["faults"] = self.births.faults[:4]
             if self._request.get("folder"):
                 told["blackbox"] = blackbox.save(self._request["folder"], birth, told, self._kept)
             self._answer(told)
@@ -161,7 +163,7 @@ class SecondLife:
         """A birth as data for the record."""
         key = key_operand(birth)
         found: dict[str, Any] = {
-            "op": birth.name, "phase": birth.phase, "step": birth.step, "kind": birth.kind,
+            "op": birth.name, "inner": birth.inner, "phase": birth.phase, "step": birth.step, "kind": birth.kind,
             "count": birth.count, "size": birth.size, "index": list(birth.index),
             "rows": list(birth.rows), "examples": self._examples(birth), "dtype": birth.dtype, "is_meant": birth.is_meant,
             "arrived": birth.arrived, "layer": self._layer(birth.owner),
@@ -170,6 +172,10 @@ class SecondLife:
             "made_by": self._made(key.source, 2) if key is not None and key.source else None,
             **(birth.place or {}),
         }  # fmt: skip
+        if birth.forward is not None and birth.forward.given is not None:
+            made = next(iter(birth.forward.inputs), None)
+            found["given"] = list(birth.forward.given)
+            found["made_by"] = self._made(made, 2) if made is not None else None
         if birth.arrived == "parameter" and birth.bad is not None:
             found["name"] = self._names.parameter(birth.bad)[0]
         return found
@@ -204,10 +210,12 @@ def given(tensors: Any) -> list[Tensor]:
 def key_operand(birth: Birth) -> Any:
     """The operand that was at fault: a zero where one divides or takes a log; else the largest."""
     known = [one for one in birth.operands if one.value is not None]
-    bad = [one for one in known if one.value is not None and not abs(one.value) < float("inf")]
+    if not birth.arrived:  # a NaN that was put there belongs to the operation's own making
+        known = [one for one in known if one.value == one.value]
+    bad = [one for one in known if not abs(one.value or 0.0) < float("inf")]
     zeros = [one for one in known if one.value == 0]
     if bad:
         return bad[0]
-    if zeros and not birth.name.startswith(("mul", "linear", "matmul", "exp", "sum", "add", "sub")):
+    if zeros and not birth.inner.startswith(("mul", "linear", "matmul", "exp", "sum", "add", "sub")):
         return zeros[-1]
     return max(known or birth.operands, key=lambda one: abs(one.value or one.high), default=None)

@@ -53,6 +53,7 @@ class NonFiniteInput(Rule):
         watched = autopsy.of(run)
         if watched is not None and (watched.phase == "data" or watched.arrived == "data"):
             yield self._watched(run, watched)
+        if watched is not None and watched.birth:
             return
         found = {
             label: (int(series.steps[series.values > 0][0]), float(series.values.max()))

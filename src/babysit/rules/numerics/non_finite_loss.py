@@ -46,7 +46,7 @@ class NonFiniteLoss(Rule):
 
     since = "0.1"
     severity = "error"
-    needs = ("loss",)
+    needs = ()
     remedies = (
         "mend-operation", "check-data", "lower-lr", "clip-gradients", "compute-in-float32",
     )  # fmt: skip
