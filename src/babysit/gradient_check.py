@@ -115,4 +115,4 @@ def digits(value: float) -> str:
     >>> digits(0.12344), digits(-3.0), digits(float("nan"))
     ('0.1234', '-3', 'NaN')
     """
-    return f"{value:.4g}" if math.isfinite(value) else number(value)
+    return f"{value + 0.0:.4g}" if math.isfinite(value) else number(value)

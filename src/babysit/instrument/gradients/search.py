@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Final
 
 Part = tuple[int, int]  # from, up to
@@ -17,17 +17,6 @@ def halves(part: Part) -> tuple[Part, Part]:
     return (part[0], middle), (middle, part[1])
 
 
-def equal_parts(size: int, num_parts: int) -> list[Part]:
-    """Contiguous parts of about the same length, none of them empty.
-
-    >>> equal_parts(10, 4)
-    [(0, 2), (2, 5), (5, 7), (7, 10)]
-    """
-    num_parts = max(1, min(size, num_parts))
-    edges = [size * at // num_parts for at in range(num_parts + 1)]
-    return list(zip(edges, edges[1:], strict=False)) if size else []
-
-
 class Descent:
     """Walks down to the elements that contribute most to a sum, time and again.
 
@@ -36,21 +25,22 @@ class Descent:
 
     Args:
         measure: the sum over a part, where errors of either sign may cancel only by chance.
-        suspects: sums and their parts, to begin with.
+        total: the sum over the whole.
+        whole: all elements.
         tolerance: a sum as small as this is noise.
     """
 
     def __init__(
         self,
         measure: Callable[[Part], float],
-        suspects: Sequence[tuple[float, Part]],
+        total: float,
+        whole: Part,
         tolerance: float,
     ) -> None:
         self._measure, self._tolerance = measure, tolerance
         self._queue: list[tuple[float, Part, float]] = []
         self._num_splits = 0
-        for value, part in suspects:
-            self._keep(value, part)
+        self._keep(total, whole)
 
     def _keep(self, value: float, part: Part) -> None:
         """Errors of random sign add up like the root of their number: the densest comes first."""

@@ -59,7 +59,9 @@ class WeightedSum:
         outputs, leaves = calls.run(values)
         weights = [w.to(o).view_as(o) for w, o in zip(weights, outputs, strict=True)]
         try:
-            found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True)
+            # Not with grad_outputs: torch imports sympy for them, half a second.
+            terms = [(w * o).sum().double() for w, o in zip(weights, outputs, strict=True)]
+            found = torch.autograd.grad(torch.stack(terms).sum(), leaves, allow_unused=True)
         except Exception as error:  # whatever the user's backward raises
             raise BabysitError(
                 f"The backward of the function fails: {first_line(error)}"
@@ -71,6 +73,7 @@ class WeightedSum:
         terms = [(w * r).norm().item() for w, r in zip(self.weights, self._rest, strict=True)]
         self.eps = eps
         self._size = math.hypot(*terms)
+        self.is_plain = len(outputs) == 1 and self.weights[0].tolist() == [1.0]
 
     def rise(self, index: int, start: int, change: Tensor) -> float:
         """By how much the sum grows when part of a tensor changes."""
