@@ -94,6 +94,7 @@ class Examination:
         for index, gradient in enumerate(ground.sum.gradients):
             if gradient is None:
                 self._without.add(index)
+            if gradient is None or not gradient.numel():
                 continue
             broken = self._set_aside_non_finite(index, gradient)
             direction = self._random(gradient.numel()).to(gradient.device)
