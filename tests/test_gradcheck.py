@@ -278,7 +278,14 @@ def test_a_gradient_of_nan_is_a_mismatch() -> None:
 def test_matrices_of_which_one_triangle_is_read_are_kept_symmetric() -> None:
     function, inputs = CLEAN["cholesky"]
     result = babysit.gradcheck(function, inputs)
-    assert result.ok and "Input 0 is symmetric and only one triangle" in str(result)
+    assert result.ok and "Only one triangle of input 0 is read" in str(result)
+
+
+def test_infinite_elements_of_a_mask_are_left_out() -> None:
+    mask = torch.zeros(5, 5).masked_fill(torch.ones(5, 5).triu(1) == 1, -torch.inf)
+    result = babysit.gradcheck(lambda x, y: (x + y).softmax(-1), [torch.randn(5, 5), mask])
+    assert result.ok and result.num_checked == 40
+    assert "Input 1 has 10 elements not finite: left out." in str(result)
 
 
 def test_inputs_that_have_no_derivative_are_constants_when_others_are_marked() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from babysit.errors import BabysitError
 from babysit.gradient_check import tensor_name
+from babysit.text import count
 
 
 class Calls:
@@ -78,24 +79,28 @@ class Calls:
         self.draws_random_numbers = self._draws.have_changed()
         return outputs
 
-    def triangular(self) -> set[int]:
-        """The symmetric matrices of which the function reads one triangle, as ``cholesky`` does.
+    def make_symmetric(self) -> list[int]:
+        """Make those matrices symmetric of which the function reads one triangle only.
 
-        Their gradient is that of both triangles together, by convention.
+        ``cholesky`` and ``eigh`` do; their gradient is that for both triangles, by convention.
+
+        Returns:
+            Which of the checked tensors have been made symmetric; the function's value is the same.
         """
-        found = set()
         rest, _ = self.run(self.values)
-        for at in range(len(self._places)):
-            value = self.values[at]
-            if value.dim() < 2 or not same(value, value.mT) or same(value, value.triu()):
+        for at, value in enumerate(self.values[: len(self._places)]):
+            if value.dim() < 2 or value.shape[-1] != value.shape[-2] or value.shape[-1] == 1:
                 continue
-            for triangle in (value.triu(1), value.tril(-1)):
+            ones = torch.ones_like(value)
+            for read, other in ((value.tril(), ones.triu(1)), (value.triu(), ones.tril(-1))):
                 values = list(self.values)
-                values[at] = value - 1e-3 * triangle
+                values[at] = value + other
                 outputs, _ = self.run(values)
                 if all(map(torch.equal, outputs, rest)):
-                    found.add(at)
-        return found
+                    self.values[at] = torch.where(other == 1, read.mT, read)
+                    self.symmetric.add(at)
+                    break
+        return sorted(self.symmetric)
 
     def run(self, values: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Call the function with other values of the checked tensors.
@@ -119,7 +124,8 @@ class Calls:
             parameter.data = value
         outputs = flat(self._function(*arguments))
         self.without_gradient = [at for at, one in enumerate(outputs) if not one.requires_grad]
-        return [one for one in outputs if one.requires_grad], [*leaves, *self._parameters]
+        outputs = [one for one in outputs if one.requires_grad and one.numel()]
+        return outputs, [*leaves, *self._parameters]
 
 
 class RandomStates:
@@ -190,9 +196,13 @@ def oddities(calls: Calls, inputs: Sequence[Any], outputs: Sequence[Tensor]) -> 
     """What a reader must know of how the function is called, a sentence each."""
     notes = []
     for place, value in enumerate(inputs):
-        if isinstance(value, Tensor) and value.is_complex():
-            notes.append(f"{tensor_name(place).capitalize()} is complex: it is not checked.")
-        elif is_real(value) and place not in calls.names:
+        if isinstance(value, Tensor) and (value.is_complex() or value.layout != torch.strided):
+            kind = "complex" if value.is_complex() else "sparse"
+            notes.append(f"{tensor_name(place).capitalize()} is {kind}: it is not checked.")
+        elif is_real(value) and not bool(value.isfinite().all()):
+            amount = count(int((~value.isfinite()).sum()), "element")
+            notes.append(f"{tensor_name(place).capitalize()} has {amount} not finite: left out.")
+        if is_real(value) and place not in calls.names:
             notes.append(f"{tensor_name(place).capitalize()} is taken as a constant.")
     if calls.values[0].dtype != torch.float64:
         notes.append(
@@ -204,6 +214,9 @@ def oddities(calls: Calls, inputs: Sequence[Any], outputs: Sequence[Tensor]) -> 
         notes.append(
             "The function draws random numbers (dropout?): all calls were given the same ones."
         )
+    for dtype in sorted({dtype_name(one.dtype) for one in outputs if one.dtype != torch.float64}):
+        if calls.values[0].dtype == torch.float64:
+            notes.append(f"The function returns {dtype}: only errors of some per cent show.")
     for place in calls.without_gradient if outputs else ():
         notes.append(f"Output {place} carries no gradient: it is not checked.")
     if not outputs:
@@ -222,12 +235,9 @@ def flat(outputs: Any) -> list[Tensor]:
     return [t for one in outputs for t in flat(one)] if isinstance(outputs, (tuple, list)) else []
 
 
-def same(value: Tensor, other: Tensor) -> bool:
-    return value.shape == other.shape and torch.allclose(value, other)
-
-
 def is_real(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.is_floating_point()
+    is_tensor = isinstance(value, Tensor) and value.layout == torch.strided
+    return is_tensor and value.is_floating_point()
 
 
 def first_line(error: Exception) -> str:

@@ -17,6 +17,7 @@ from babysit.instrument.gradients.search import Descent
 MAX_MISMATCHES: Final = 5
 MAX_OTHERS: Final = 32  # elements that prove right before a search ends
 NUM_SAMPLES: Final = 16
+TINY: Final = 1e-14  # what rounding of numbers about 1 within a function leaves of its result
 
 
 class Judgement(NamedTuple):
@@ -143,7 +144,7 @@ class Inspection:
         analytic = self._ground.slope(index, part)
         numeric = self._ground.best(index, part, enough=1e-5)
         gap = abs(analytic - numeric.value)
-        limit = self._rtol * max(abs(analytic), abs(numeric.value)) + 10 * numeric.error
+        limit = self._rtol * max(abs(analytic), abs(numeric.value)) + 10 * numeric.error + TINY
         is_right = gap <= limit
         mismatch = self._mismatch(index, at, analytic / (unit or 1), numeric.value / (unit or 1))
         decisive = 0.1 * (gap if math.isfinite(gap) else 0)  # a kink can explain that much

@@ -143,12 +143,14 @@ class WeightedSum:
 
 
 def scales(value: Tensor) -> Tensor:
-    """By how much the elements of a tensor vary, at least: their size, flat."""
+    """By how much the elements of a tensor vary: their size, flat; 0 where that is infinite."""
     size = value.detach().abs().reshape(-1)
-    rms = float(size.square().mean().sqrt())
+    is_finite = size.isfinite()
+    rms = float(size[is_finite].square().mean().sqrt())
     if not math.isfinite(rms) or rms == 0:
         rms = 1.0
-    return size.clamp(min=rms * MIN_SCALE.get(value.dtype, MIN_SCALE_OF_SINGLE))
+    floor = rms * MIN_SCALE.get(value.dtype, MIN_SCALE_OF_SINGLE)
+    return torch.where(is_finite, size.clamp(min=floor), 0)
 
 
 def as_double(tensor: Tensor) -> Tensor:
