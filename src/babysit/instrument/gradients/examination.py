@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import torch
@@ -15,6 +16,7 @@ from babysit.instrument.gradients.slopes import WeightedSum, scales
 from babysit.text import percent
 
 NUM_ROUNDS: Final = 2  # with weights and directions of their own: nothing cancels twice
+MAX_RANGE: Final = 1e4  # of influences that are measured together
 SINGLE_RTOL: Final = 0.02
 MOVE: Final = 1e-3  # of an element, hundreds of steps
 MOVE_OF_SINGLE: Final = 0.1
@@ -97,12 +99,13 @@ class Examination:
             if gradient is None or not gradient.numel():
                 continue
             broken = self._set_aside_non_finite(index, gradient)
-            direction = self._random(gradient.numel()).to(gradient.device)
-            ground.directions[index] = direction * ground.scales[index]
-            ground.directions[index][broken] = 0
-            self._examine(index)
-            if ground.crowded and not ground.is_moved:
-                return
+            direction = self._random(gradient.numel()).to(gradient.device) * ground.scales[index]
+            direction[broken] = 0
+            for share in by_size(direction, gradient):
+                ground.directions[index] = share
+                self._examine(index)
+                if ground.crowded and not ground.is_moved:
+                    return
 
     def _random(self, size: int) -> Tensor:
         """Numbers of random sign, 0.5 to 1.5 in size."""
@@ -191,3 +194,13 @@ class Examination:
 
     def _name(self, index: int) -> str:
         return tensor_name(self._calls.names[index])
+
+
+def by_size(direction: Tensor, gradient: Tensor) -> list[Tensor]:
+    """A direction in parts, so that elements of great influence do not drown those of little."""
+    influence = (direction * gradient).abs()
+    moving = influence[influence > 0]
+    if not len(moving) or float(moving.max()) < MAX_RANGE * float(moving.median()):
+        return [direction]
+    is_great = influence > math.sqrt(MAX_RANGE) * moving.median()
+    return [torch.where(is_great, 0, direction), torch.where(is_great, direction, 0)]

@@ -129,8 +129,7 @@ class Ground:
         share = self.share(index, part)
         spread = self.sum.spread(index, part[0], share)
         allowed = 0.05 * spread * math.sqrt(len(share)) if self.is_single else 1e-5 * spread
-        floor = 30 * self.sum.rounding(index, part[0], share, self.step(index))
-        return quotient.error > max(allowed, floor)
+        return quotient.error > max(allowed, 30 * quotient.rounding)
 
     def _choose_step(self, index: int, part: Part) -> None:
         """The step that disturbs a quotient least: functions may be rough or bend sharply."""

@@ -25,11 +25,13 @@ class Quotient:
 
     Attributes:
         value: the slope.
-        noise: what rounding and the finite step contribute, measured and at least estimated.
+        rounding: what rounding of inputs and outputs alone contributes.
+        noise: what rounding and the finite step contribute, measured, at least ``rounding``.
         kink: the slope to the right minus that to the left, where they differ.
     """
 
     value: float
+    rounding: float
     noise: float
     kink: float
 
@@ -69,37 +71,41 @@ class WeightedSum:
         self.gradients = [None if one is None else as_double(one) for one in found]
         self._rest = [as_double(one) for one in outputs]
         self.weights = [as_double(one) for one in weights]
-        eps = max(torch.finfo(one.dtype).eps for one in (*outputs, *values))
-        terms = [(w * r).norm().item() for w, r in zip(self.weights, self._rest, strict=True)]
-        self.eps = eps
-        self._size = math.hypot(*terms)
+        self._eps = max(torch.finfo(one.dtype).eps for one in (*outputs, *values))
+        self._squares = [(w * r).square_() for w, r in zip(self.weights, self._rest, strict=True)]
         self.is_plain = len(outputs) == 1 and self.weights[0].tolist() == [1.0]
 
     def rise(self, index: int, start: int, change: Tensor) -> float:
-        """By how much the sum grows when part of a tensor changes."""
-        try:
-            grown = self._growth(index, start, change)
-        except Exception:  # whatever the user's function raises outside its domain
-            return math.nan
-        return sum(torch.dot(w, g).item() for w, g in zip(self.weights, grown, strict=True))
+        """By how much the sum grows when part of a tensor changes; NaN where it is not defined."""
+        return self._total(self._growth(index, start, change))
 
-    def _growth(self, index: int, start: int, change: Tensor) -> list[Tensor]:
+    def _total(self, growth: list[Tensor] | None) -> float:
+        if growth is None:
+            return math.nan
+        return sum(torch.dot(w, g).item() for w, g in zip(self.weights, growth, strict=True))
+
+    def _growth(self, index: int, start: int, change: Tensor) -> list[Tensor] | None:
+        """What is added to each output."""
         values = list(self._values)
         values[index] = moved = values[index].clone()
         moved.view(-1)[start : start + len(change)] += change
-        outputs, _ = self._calls.run(values)
-        return [as_double(o).sub_(r) for o, r in zip(outputs, self._rest, strict=True)]
+        try:
+            outputs, _ = self._calls.run(values)
+            return [as_double(o).sub_(r) for o, r in zip(outputs, self._rest, strict=True)]
+        except Exception:  # whatever the user's function raises outside its domain
+            return None
 
     def shares(self, index: int, direction: Tensor, step: float) -> Tensor | None:
         """What each element contributes to the slope if the function works element by element.
 
         A guess from two calls, to be confirmed; None where sizes show that it does not.
         """
-        size = len(direction)
-        if [len(weights) for weights in self.weights] != [size]:
+        if [len(weights) for weights in self.weights] != [len(direction)]:
             return None
-        up, down = (self._growth(index, 0, direction * way)[0] for way in (step, -step))
-        return (up - down).mul_(self.weights[0]).div_(2 * step)
+        up, down = (self._growth(index, 0, direction * way) for way in (step, -step))
+        if up is None or down is None:
+            return None
+        return up[0].sub_(down[0]).mul_(self.weights[0]).div_(2 * step)
 
     def quotient(self, index: int, start: int, direction: Tensor, step: float) -> Quotient:
         """The slope along a direction that moves part of a tensor, from four calls.
@@ -108,25 +114,33 @@ class WeightedSum:
         of the fourth order. In ``4 S(h) - S(2h)``, where ``S(h) = f(h) + f(-h) - 2 f(0)``, whatever
         is smooth cancels to the fourth order as well; a jump of the slope remains.
         """
-        up, down, far_up, far_down = (
-            self.rise(index, start, direction * (times * step)) for times in (1, -1, 2, -2)
+        growth = self._growth(index, start, direction * step)
+        up = self._total(growth)
+        down, far_up, far_down = (
+            self.rise(index, start, direction * (times * step)) for times in (-1, 2, -2)
         )
         near, far = (up - down) / (2 * step), (far_up - far_down) / (4 * step)
+        rounding = self._rounding(index, start, direction, growth or []) / step
         return Quotient(
             value=(4 * near - far) / 3,
-            noise=max(abs(near - far), self.rounding(index, start, direction, step)),
+            rounding=rounding,
+            noise=max(abs(near - far), rounding),
             kink=(4 * (up + down) - (far_up + far_down)) / (2 * step),
         )
 
-    def rounding(self, index: int, start: int, direction: Tensor, step: float) -> float:
-        """What rounding of inputs and outputs alone does to a quotient."""
-        part = slice(start, start + len(direction))
+    def _rounding(self, index: int, start: int, direction: Tensor, growth: list[Tensor]) -> float:
+        """What rounding of the inputs that move and of the outputs that change does to a rise."""
         gradient = self.gradients[index]
         moved = 0.0
         if gradient is not None:
+            part = slice(start, start + len(direction))
             share = (direction != 0) * self._values[index].view(-1)[part] * gradient[part]
-            moved = float(torch.nan_to_num(share, 0, 0, 0).norm())
-        return self.eps * (self._size + moved) / step
+            moved = float(share.nan_to_num_(0, 0, 0).norm())
+        changed = sum(
+            torch.dot(square, (one != 0).double()).item()
+            for square, one in zip(self._squares, growth, strict=False)
+        )
+        return self._eps * (math.sqrt(changed) + moved)
 
     def slope(self, index: int, start: int, direction: Tensor) -> float:
         """The same slope by the backward."""
