@@ -140,6 +140,8 @@ class WeightedSum:
             torch.dot(square, (one != 0).double()).item()
             for square, one in zip(self._squares, growth, strict=False)
         )
+        if not changed:  # perhaps because rounding swallowed it
+            changed = sum(square.sum().item() for square in self._squares)
         return self._eps * (math.sqrt(changed) + moved)
 
     def slope(self, index: int, start: int, direction: Tensor) -> float:
