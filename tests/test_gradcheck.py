@@ -100,6 +100,24 @@ def test_scattered_errors_of_a_coupled_function_are_counted_roughly() -> None:
     assert 20 <= result.num_wrong <= 80
 
 
+def test_an_error_does_not_drown_beside_elements_of_great_influence() -> None:
+    def backward(gradient: Tensor, x: Tensor) -> Tensor:
+        found = -gradient / x**2
+        found[3] *= 1.01
+        return found
+
+    x = torch.linspace(1, 2, 50)
+    x[7] = 1e-6
+    result = babysit.gradcheck(custom(torch.reciprocal, backward), x)
+    assert [one.element for one in result.mismatches] == [(3,)]
+
+
+def test_a_function_that_returns_float32_is_said_to_be_checked_roughly() -> None:
+    result = babysit.gradcheck(lambda x: x.sin().float(), torch.randn(20))
+    assert result.ok
+    assert result.notes == ("The function returns float32: only errors of some per cent show.",)
+
+
 def test_the_wrong_input_of_a_matrix_product_is_named() -> None:
     def backward(gradient: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
         wrong = x.T @ gradient

@@ -73,7 +73,7 @@ class WeightedSum:
         self.weights = [as_double(one) for one in weights]
         self._eps = max(torch.finfo(one.dtype).eps for one in (*outputs, *values))
         self._squares = [(w * r).square_() for w, r in zip(self.weights, self._rest, strict=True)]
-        self.is_plain = len(outputs) == 1 and self.weights[0].tolist() == [1.0]
+        self.is_plain = sum(map(len, self.weights)) == 1 and float(self.weights[0][0]) == 1
 
     def rise(self, index: int, start: int, change: Tensor) -> float:
         """By how much the sum grows when part of a tensor changes; NaN where it is not defined."""
