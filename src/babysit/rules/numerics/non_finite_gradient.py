@@ -14,7 +14,7 @@ from babysit.text import number
 GRADCHECK = Remedy(
     name="mend-operation",
     text="Look in its backward for a division by zero or the slope of a square root at 0, and "
-    "compare it with `torch.autograd.gradcheck`.",
+    "compare it with `babysit.gradcheck`.",
 )
 
 
