@@ -11,7 +11,8 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from babysit.findings import Place, Remedy
+from babysit.domains import DOMAINS
+from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.run import Training
 from babysit.stable_forms import HALF, MASK, form_of, is_form, stable_line
 from babysit.text import count, listing, number
@@ -38,6 +39,7 @@ class Autopsy:
         step: the optimizer step in which the first bad value was born.
         birth: the operation, its operands, its place; empty where it was not found.
         failed: why it was not found.
+        is_exact: every operation was watched; else the graph of the step was searched.
     """
 
     event: str
@@ -46,11 +48,17 @@ class Autopsy:
     failed: str | None = None
     since: int = 0
     blackbox: str | None = None
+    is_exact: bool = True
 
     @property
     def phase(self) -> str:
         """``forward``, ``backward``, ``optimizer``, ``data``, ``evaluation``; or empty."""
         return str(self.birth.get("phase", ""))
+
+    @property
+    def is_of_gradient(self) -> bool:
+        """Whether the loss was finite and its gradient was not."""
+        return self.phase == "backward" or (self.event == "gradient" and self.phase == "forward")
 
     @property
     def op(self) -> str:
@@ -128,6 +136,9 @@ class Autopsy:
         return f"{kind(self.birth)} in {amount:,} of {size:,} values{position}"
 
     def _arrival(self) -> str:
+        if not self.is_exact:
+            what = "the data that enters" if self.arrived == "data" else "the weights of"
+            return f"{what} `{self.birth.get('layer')}` already held NaN or Inf"
         what = {
             "parameter": f"the parameter `{self.birth.get('name', '')}`",
             "buffer": "a buffer",
@@ -144,6 +155,8 @@ class Autopsy:
     @property
     def method(self) -> str:
         """How it was found, or why not."""
+        if self.birth and not self.is_exact:
+            return f"read from the graph of that step: {self.failed}" if self.failed else ""
         if self.birth:
             return f"found in a second run of the program from step {self.since:,} on"
         return f"the operation was not found: {self.failed}" if self.failed else ""
@@ -153,7 +166,9 @@ class Autopsy:
     def cause(self, run: Training) -> Cause:
         """The class of cause that the remedy has to fit."""
         value = self.key.get("value")
-        dtypes = {one["dtype"] for one in self.birth.get("operands", ())} | {self.birth["dtype"]}
+        dtypes = {one.get("dtype") for one in self.birth.get("operands", ())} | {
+            self.birth["dtype"]
+        }
         halves = dtypes & set(_HALVES)
         if self.arrived == "data":
             return "data"
@@ -213,16 +228,48 @@ class Autopsy:
         return Remedy(name="mend-operation", text=f"{text} Here: `{better}`", change=change)
 
 
+def finding(found: Autopsy, run: Training, message: str) -> Finding:
+    """What a rule concludes where every operation was watched."""
+    return Finding(
+        severity="error", confidence=1.0, message=f"{message}: {found.sentence}",
+        where=found.place, first_step=found.step, remedies=found.remedies(run),
+        evidence=(Evidence(signal="autopsy", value=found.method, steps=(found.step,)),),
+    )  # fmt: skip
+
+
 def of(run: Training) -> Autopsy | None:
-    """The autopsy of a training, if there was one."""
-    fact = run.facts.get("autopsy")
-    if not fact:
+    """The autopsy of a training, if there was one; else what the graph of its step shows."""
+    fact = run.facts.get("autopsy") or {"event": "loss", "step": run.steps}
+    origin = run.facts.get("non_finite_origin")
+    if not fact.get("birth") and origin:
+        return Autopsy(event="loss", step=fact["step"], birth=from_graph(origin),
+                       failed=fact.get("failed"), is_exact=False)  # fmt: skip
+    if "autopsy" not in run.facts:
         return None
     birth = fact.get("birth") or {}
     return Autopsy(
         event=fact["event"], step=birth.get("step", fact["step"]), birth=birth,
         failed=fact.get("failed"), since=fact.get("since", 0), blackbox=fact.get("blackbox"),
     )  # fmt: skip
+
+
+def exact(run: Training) -> Autopsy | None:
+    """The autopsy of a training, if every operation was watched and one was found."""
+    found = of(run)
+    return found if found is not None and found.birth and found.is_exact else None
+
+
+def from_graph(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """A birth, as far as a look through what the forward saved can tell."""
+    node = str(origin["op"])
+    operand = origin.get("operand")
+    return {
+        **origin, "op": DOMAINS[node].word if node in DOMAINS else node.lower(),
+        "arrived": node if node in ("data", "parameter") else None,
+        "phase": "forward", "kind": "nan", "count": 0, "size": 0, "index": (), "dtype": "",
+        "operands": [] if operand is None else [{"value": float(operand)}],
+        "key": None if operand is None else 0,
+    }  # fmt: skip
 
 
 def at(place: Mapping[str, Any]) -> str:

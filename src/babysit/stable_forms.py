@@ -58,7 +58,9 @@ _METHODS: Final = {
 def form_of(op: str) -> str:
     """What to write instead of an operation, in words."""
     known = _FORMS.get(op)
-    return known or f"Keep the operands of `{op}` inside the range where value and slope are finite."
+    return (
+        known or f"Keep the operands of `{op}` inside the range where value and slope are finite."
+    )
 
 
 def is_form(op: str) -> bool:
@@ -122,13 +124,14 @@ class _Mender(ast.NodeTransformer):
     def _is_softmax(self, node: ast.Call) -> bool:
         """``torch.log(torch.softmax(z, 1))`` has a name of its own."""
         inner = node.args[0] if node.args else None
-        if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
-            if inner.func.attr == "softmax" and isinstance(inner.func.value, ast.Name):
-                self.num_mended += 1
-                inner.func.attr = "log_softmax"
-                node.func, node.args, node.keywords = inner.func, inner.args, inner.keywords
-                return True
-        return False
+        if not isinstance(inner, ast.Call) or not isinstance(inner.func, ast.Attribute):
+            return False
+        if inner.func.attr != "softmax" or not isinstance(inner.func.value, ast.Name):
+            return False
+        self.num_mended += 1
+        inner.func.attr = "log_softmax"
+        node.func, node.args, node.keywords = inner.func, inner.args, inner.keywords
+        return True
 
 
 def guarded(value: ast.expr, op: str) -> ast.expr:

@@ -32,14 +32,14 @@ from babysit.instrument.loss_watch import LossWatch
 from babysit.instrument.names import Names, has_parameters
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.patches import Patches
-from babysit.instrument.replay.inquest import Inquest, InquestOptions
+from babysit.instrument.replay.inquest import Inquest, InquestOptions, is_bad, reading
 from babysit.instrument.stepping import Stepping
+from babysit.instrument.switches import Switches
 from babysit.instrument.trainings import Pending, Thread, Trainings, TrainingState
 
 MAX_PENDING = 64
 OTHERS_WHILE_ARMED = 16
 MAX_XRAYS_PER_STEP = 2
-DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split()
 
 
 class Watcher:
@@ -79,6 +79,7 @@ class Watcher:
         )
         self.stepping.take_notes = self.bench.take
         self.glances = Glances(self.lens, self.pacer)
+        self.switches = Switches(self.lens, self.glances, self.thread)
         self.active = False
         self._on_step, self._stop = on_step, stop
         self._armed_for = 0
@@ -102,23 +103,9 @@ class Watcher:
         for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
             patches.replace(owner, "clip_grad_norm_", wrap(self._gradients_clipped))
         self.losses.attach(patches, wrap)
-        for name in DROPOUTS:
-            patches.replace(torch.nn.functional, name, wrap(self._dropped))
-        for context in (torch.no_grad, torch.inference_mode):
-            patches.replace(context, "__enter__", wrap(self._gradients_off))
-        patches.replace(torch.nn.Module, "train", wrap(self._mode_set))
-        patches.replace(torch, "compile", wrap(self._compiled))
-        patches.replace(torch.nn.Module, "compile", wrap(self._compiled))
+        self.switches.attach(patches, wrap)
         loader = torch.utils.data.dataloader._BaseDataLoaderIter
         patches.replace(loader, "__next__", self._wrap_next)
-        hooks = torch.autograd.graph.saved_tensors_hooks
-        patches.replace(hooks, "__enter__", wrap(self._hooks_entered))
-        patches.replace(hooks, "__exit__", wrap(self._hooks_left))
-        for kind in (torch.autograd.detect_anomaly, torch.autograd.set_detect_anomaly):
-            for name in {"__init__", "__enter__", "__exit__"} & set(vars(kind)):
-                sets_mode = name != "__init__" or kind is torch.autograd.set_detect_anomaly
-                see = functools.partial(self._anomaly_mode_used, sets_mode)
-                patches.replace(kind, name, wrap(see))
         module = torch.nn.modules.module
         for handle in (
             module.register_module_module_registration_hook(self._module_registered),
@@ -126,7 +113,7 @@ class Watcher:
             register_optimizer_step_post_hook(self._after_step),
         ):
             patches.add_undo(handle.remove)
-        patches.replace(Tensor, "item", self._wrap_item)
+        patches.replace(Tensor, "item", functools.partial(reading, on_nan=self._nan_read))
         self.names.origins.attach(patches, wrap)
         self.bench.attach()
         self._arm()
@@ -214,17 +201,11 @@ class Watcher:
 
         return transparent(next_batch)
 
-    def _wrap_item(self, original: Any) -> Any:
-        @functools.wraps(original)
-        def item(tensor: Any) -> Any:
-            value = original(tensor)
-            if value != value and self.is_live() and not self._calls.depth:
-                self._calls.timed(self._hold_inquest, "look", "the program reads a NaN")
-            return value
-
-        return transparent(item)
-
     # -- small observations --------------------------------------------------------------
+
+    def _nan_read(self) -> None:
+        if self.is_live() and not self._calls.depth:
+            self._calls.timed(self._hold_inquest, "look", "the program reads a NaN")
 
     def _module_registered(self, parent: Any, name: str, child: Any) -> None:
         self._calls.timed(self.names.on_registration, parent, name, child)
@@ -242,21 +223,6 @@ class Watcher:
         if isinstance(result, Tensor):
             self.stepping.norm_before_clip = result.detach()
 
-    def _dropped(self, args: Any, kwargs: Any, result: Any) -> None:
-        if self.lens.is_armed and torch.is_grad_enabled():
-            rate = args[1] if len(args) > 1 else kwargs.get("p", 0.5)
-            is_on = args[2] if len(args) > 2 else kwargs.get("training", True)
-            if is_on and rate > 0:
-                self.lens.scopes.dropped(result, float(rate))
-
-    def _gradients_off(self, args: Any, kwargs: Any, result: Any) -> None:
-        if self.thread.last is not None and not self.thread.pending:
-            self.glances.begin()
-
-    def _mode_set(self, args: Any, kwargs: Any, result: Any) -> None:
-        if not args[0].training and self.thread.last is not None and not self.thread.pending:
-            self.glances.begin()
-
     def _module_called(self, module: Any, inputs: Sequence[Any], output: Any) -> None:
         """An outermost module ran while the lens was armed or glanced."""
         if not self.active or not has_parameters(module):
@@ -268,24 +234,12 @@ class Watcher:
             self.glances.saw_evaluation()
         self._calls.timed(self.bench.on_call, module, inputs, output, is_evaluation)
 
-    def _compiled(self, args: Any, kwargs: Any, result: Any) -> None:
-        self.lens.be_careful()
-
-    def _anomaly_mode_used(self, sets_mode: bool, args: Any, kwargs: Any, result: Any) -> None:
-        self.lens.anomaly_mode_used(args[0], sets_mode=sets_mode)
-
-    def _hooks_entered(self, args: Any, kwargs: Any, result: Any) -> None:
-        self.lens.scopes.saved_tensor_hooks(entered=True)
-
-    def _hooks_left(self, args: Any, kwargs: Any, result: Any) -> None:
-        self.lens.scopes.saved_tensor_hooks(entered=False)
-
     def _batch_loaded(self, loader: Any, batch: Any, seconds: float) -> None:
         self.thread.dataset = id(loader._dataset)
         self.thread.batch_rows = rows.num_rows(batch)
         self.bench.on_batch(loader, batch)
         if self.thread.dataset not in self.losses.training_datasets and not self.thread.pending:
-            self._gradients_off((), {}, None)  # other data than the training's: an evaluation?
+            self.switches.may_evaluate()  # other data than the training's: an evaluation?
         if self.thread.last is not None:
             self.thread.last.data_seconds += seconds
 
@@ -441,12 +395,3 @@ class Watcher:
 
     def _arm(self) -> None:
         self.lens.arm(with_lines=self.stepping.needs_lines(self.thread.last))
-
-
-def is_bad(value: Any) -> bool:
-    """Whether a value, or any of several by place, is not finite; what a GPU holds stays there."""
-    if isinstance(value, dict):
-        return any(is_bad(one) for one in value.values())
-    if isinstance(value, Tensor):
-        return value.device.type == "cpu" and not bool(torch.isfinite(value).all())
-    return isinstance(value, float) and not math.isfinite(value)

@@ -53,7 +53,8 @@ def fill(value):
 for number, tensor in enumerate(inputs):
     if tensor.is_floating_point() and tensor.numel():
         low, high = tensor.double().aminmax()
-        print(f"operand {{number}}: {{tuple(tensor.shape)}} {{tensor.dtype}}, {{low:.6g}} to {{high:.6g}}")
+        kind = f"{{tuple(tensor.shape)}} {{tensor.dtype}}"
+        print(f"operand {{number}}: {{kind}}, {{low:.6g}} to {{high:.6g}}")
 results = function(*fill(event["args"]), **fill(event["kwargs"]))
 schema = getattr(function, "_schema", None)
 changed = inputs if schema is not None and schema.is_mutable else results
@@ -63,7 +64,8 @@ for result in changed if isinstance(changed, (list, tuple)) else [changed]:
     bad = (~torch.isfinite(result)).nonzero()
     if len(bad):
         index = tuple(bad[0].tolist())
-        print(f"{{function}}: {{result[index].item()}} at {{index}}, {{len(bad)}} of {{result.numel()}}")
+        value, size = result[index].item(), result.numel()
+        print(f"{{function}}: {{value}} at {{index}}, {{len(bad)}} of {{size}} values")
         sys.exit(0)
 print(f"{{function}}: all values are finite here")
 sys.exit(1)

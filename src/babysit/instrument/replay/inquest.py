@@ -7,6 +7,8 @@ event with every operation watched (:mod:`second_life`). What they tell goes int
 from __future__ import annotations
 
 import atexit
+import functools
+import math
 import re
 import sys
 import time
@@ -15,6 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+import torch
+from torch import Tensor
+
+from babysit.guard import transparent
 from babysit.instrument.names import Names
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.replay.second_life import SecondLife
@@ -156,3 +162,25 @@ class Inquest:
         )
         self.life.begin()
         atexit.register(self.life.end)
+
+
+def is_bad(value: Any) -> bool:
+    """Whether a value, or any of several by place, is not finite; what a GPU holds stays there."""
+    if isinstance(value, dict):
+        return any(is_bad(one) for one in value.values())
+    if isinstance(value, Tensor):
+        return value.device.type == "cpu" and not bool(torch.isfinite(value).all())
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def reading(original: Any, *, on_nan: Callable[[], None]) -> Any:
+    """``Tensor.item`` that says when the program reads a NaN."""
+
+    @functools.wraps(original)
+    def item(tensor: Any) -> Any:
+        value = original(tensor)
+        if isinstance(value, float) and math.isnan(value):
+            on_nan()
+        return value
+
+    return transparent(item)

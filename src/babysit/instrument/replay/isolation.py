@@ -47,7 +47,7 @@ def isolate(keep: Iterable[int], give_up: Callable[[str], NoReturn]) -> None:
         give_up("it shares memory with other processes")
     own_files(set(keep))
 
-    def forbid(event: str, args: Any) -> None:
+    def forbid(event: str, _: Any) -> None:
         if event in _FORBIDDEN:
             give_up(f"it would have reached out of its copy ({event})")
 
@@ -56,23 +56,26 @@ def isolate(keep: Iterable[int], give_up: Callable[[str], NoReturn]) -> None:
         target = _NULL if writes and not isinstance(file, int) else file
         return real_open(target, mode, *args, **kwargs)
 
-    builtins.open = io.open = harmless_open  # type: ignore[assignment]  # same signature
+    builtins.open = io.open = harmless_open
     for name in _SKIPPED:
         if hasattr(os, name):
             setattr(os, name, _nothing)
-    for owner in (torch, torch.jit):
-        owner.save = _nothing
-    DataLoader.__iter__ = _in_this_process  # type: ignore[method-assign]
+    torch.save = torch.jit.save = _nothing  # type: ignore[attr-defined]  # not in its stubs
+    DataLoader.__iter__ = _in_this_process
     sys.addaudithook(forbid)
 
 
-def _nothing(*args: Any, **kwargs: Any) -> None:
-    return None
+def _nothing(*_: Any, **__: Any) -> None:
+    """In the place of what changes something outside."""
 
 
 def _in_this_process(loader: Any) -> Any:
     """The iterator of a loader, without worker processes: the order is the same."""
-    fields: dict[str, Any] = {"num_workers": 0, "prefetch_factor": None, "persistent_workers": False}
+    fields: dict[str, Any] = {
+        "num_workers": 0,
+        "prefetch_factor": None,
+        "persistent_workers": False,
+    }
     for name, value in {**fields, "timeout": 0}.items():
         object.__setattr__(loader, name, value)
     return dataloader._SingleProcessDataLoaderIter(loader)
@@ -106,5 +109,3 @@ def shares_memory() -> bool:
     return any(
         "w" in line[1] and "s" in line[1] and not line[-1].startswith("/dev/zero") for line in lines
     )
-
-

@@ -20,7 +20,8 @@ from torch.optim.optimizer import (
 
 from babysit.instrument.names import Names
 from babysit.instrument.replay import blackbox
-from babysit.instrument.replay.births import Birth, Births, Made, is_finite
+from babysit.instrument.replay.births import Birth, Births, Made
+from babysit.instrument.replay.operations import is_finite
 from babysit.instrument.trainings import parameters_of
 
 STEPS_BEYOND: Final = 2
@@ -70,7 +71,7 @@ class SecondLife:
             self._rows = [int(index) for index in given(indices) if isinstance(index, int)]
             return fetch(fetcher, indices)
 
-        dataset.fetch = watched_fetch
+        dataset.fetch = watched_fetch  # type: ignore[method-assign]  # the same signature
         register_optimizer_step_pre_hook(self._before_step)
         register_optimizer_step_post_hook(self._after_step)
         self._watch_if_due()
@@ -163,9 +164,10 @@ class SecondLife:
         """A birth as data for the record."""
         key = key_operand(birth)
         found: dict[str, Any] = {
-            "op": birth.name, "inner": birth.inner, "phase": birth.phase, "step": birth.step, "kind": birth.kind,
-            "count": birth.count, "size": birth.size, "index": list(birth.index),
-            "rows": list(birth.rows), "examples": self._examples(birth), "dtype": birth.dtype, "is_meant": birth.is_meant,
+            "op": birth.name, "inner": birth.inner, "phase": birth.phase, "step": birth.step,
+            "kind": birth.kind, "count": birth.count, "size": birth.size,
+            "index": list(birth.index), "rows": list(birth.rows), "dtype": birth.dtype,
+            "examples": self._examples(birth), "is_meant": birth.is_meant,
             "arrived": birth.arrived, "layer": self._layer(birth.owner),
             "operands": [operand.to_json() for operand in birth.operands],
             "key": birth.operands.index(key) if key is not None else None,
@@ -182,8 +184,8 @@ class SecondLife:
 
     def _examples(self, birth: Birth) -> list[int]:
         """Which examples of the data set they are, where a loader fetched the batch."""
-        shape = birth.bad.shape if birth.bad is not None else ()
-        is_batch = bool(shape) and shape[0] == len(self._rows)
+        shape = tuple(birth.bad.shape) if birth.bad is not None else ()
+        is_batch = shape[:1] == (len(self._rows),)
         return [self._rows[row] for row in birth.rows] if is_batch else []
 
     def _made(self, made: Made, depth: int) -> dict[str, Any]:
@@ -216,6 +218,8 @@ def key_operand(birth: Birth) -> Any:
     zeros = [one for one in known if one.value == 0]
     if bad:
         return bad[0]
-    if zeros and not birth.inner.startswith(("mul", "linear", "matmul", "exp", "sum", "add", "sub")):
+    if zeros and not birth.inner.startswith(
+        ("mul", "linear", "matmul", "exp", "sum", "add", "sub")
+    ):
         return zeros[-1]
     return max(known or birth.operands, key=lambda one: abs(one.value or one.high), default=None)

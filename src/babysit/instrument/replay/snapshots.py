@@ -21,7 +21,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-import psutil
 import torch
 
 from babysit.instrument.replay import isolation
@@ -189,7 +188,14 @@ def hindrance() -> str | None:
         return "the GPU's state cannot be copied"
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return "several processes train together"
-    memory = psutil.virtual_memory()
-    if psutil.Process().memory_info().rss > MAX_MEMORY_SHARE * memory.available:
+    if kilobytes("/proc/self/status", "VmRSS") > MAX_MEMORY_SHARE * kilobytes(
+        "/proc/meminfo", "MemAvailable"
+    ):
         return "memory is short"
     return None
+
+
+def kilobytes(path: str, name: str) -> int:
+    """A number that Linux tells of this process or of the machine."""
+    with open(path) as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 
 from babysit import autopsy
-from babysit.autopsy import Autopsy
 from babysit.domains import DOMAINS, domain_of
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.measures import is_rate_test
@@ -74,11 +73,17 @@ class NonFiniteGradient(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """The first finite loss with a gradient that is not."""
-        found = autopsy.of(run)
-        if found is not None and found.birth:
-            if found.phase == "backward" and not found.arrived and not is_rate_test(run):
-                yield self._known(run, found)
-            return
+        found = autopsy.exact(run)
+        if found is None:
+            yield from self._in_graphs(run)
+        elif found.is_of_gradient and not found.arrived and not is_rate_test(run):
+            loss = run.series("loss").at(found.step)
+            text = f" of {number(loss)}" if loss is not None and np.isfinite(loss) else ""
+            what = f"the gradient became {autopsy.kind(found.birth)} at step {found.step:,}"
+            yield autopsy.finding(found, run, f"{what}, while the loss{text} was finite")
+
+    def _in_graphs(self, run: Training) -> Conclusions:
+        """As norms and graphs of sampled steps show it."""
         first = self._first(run)
         if first is None or is_rate_test(run) or self._was_exploding(run, first):
             return
@@ -110,25 +115,6 @@ class NonFiniteGradient(Rule):
                 else Remedy(name="detect-anomaly", text="Wrap the step in "
                             "torch.autograd.detect_anomaly(): it names the operation."),
             ),
-        )  # fmt: skip
-
-    def _known(self, run: Training, found: Autopsy) -> Finding:
-        """The backward was watched: the very operation."""
-        loss = run.series("loss").at(found.step)
-        text = f" of {number(loss)}" if loss is not None and np.isfinite(loss) else ""
-        return Finding(
-            severity=self.severity,
-            confidence=1.0,
-            message=f"the gradient became {autopsy.kind(found.birth)} at step {found.step:,}, "
-            f"while the loss{text} was finite: {found.sentence}",
-            where=found.place,
-            first_step=found.step,
-            evidence=(
-                Evidence(signal="gradient-norm", value=autopsy.kind(found.birth), limit="finite",
-                         steps=(found.step,)),
-                Evidence(signal="autopsy", value=found.method),
-            ),
-            remedies=found.remedies(run),
         )  # fmt: skip
 
     def _first(self, run: Training) -> int | None:

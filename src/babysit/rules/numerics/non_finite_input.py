@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from babysit import autopsy
-from babysit.autopsy import Autopsy
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick
 from babysit.run import Training
@@ -50,11 +49,14 @@ class NonFiniteInput(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """The first operation that was given such data."""
-        watched = autopsy.of(run)
-        if watched is not None and (watched.phase == "data" or watched.arrived == "data"):
-            yield self._watched(run, watched)
-        if watched is not None and watched.birth:
-            return
+        watched = autopsy.exact(run)
+        if watched is None:
+            yield from self._in_graphs(run)
+        elif "data" in (watched.phase, watched.arrived):
+            yield autopsy.finding(watched, run, "NaN or Inf is in the data")
+
+    def _in_graphs(self, run: Training) -> Conclusions:
+        """What the graphs of sampled steps were given."""
         found = {
             label: (int(series.steps[series.values > 0][0]), float(series.values.max()))
             for label, series in run.places("non-finite-share").items()
@@ -91,18 +93,6 @@ class NonFiniteInput(Rule):
                        "leave them out or fill the gaps before they reach the model."),
             ),
         )  # fmt: skip
-
-    def _watched(self, run: Training, found: Autopsy) -> Finding:
-        """The very operation that made or first read them."""
-        return Finding(
-            severity=self.severity,
-            confidence=1.0,
-            message=f"NaN or Inf is in the data: {found.sentence}",
-            where=found.place,
-            first_step=found.step,
-            evidence=(Evidence(signal="autopsy", value=found.method),),
-            remedies=found.remedies(run),
-        )
 
 
 def is_loss(label: str) -> bool:

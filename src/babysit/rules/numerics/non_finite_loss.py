@@ -4,14 +4,14 @@ import numpy as np
 
 from babysit import autopsy
 from babysit.autopsy import Autopsy
-from babysit.domains import DOMAINS
 from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.measures import is_rate_test
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number
 
-FORWARD = ("forward", "evaluation", "")
+FORWARD = ("forward", "evaluation")
+ELSEWHERE = ("evaluation", "look", "crash")
 LOG = {
     "op": "log", "phase": "evaluation", "step": 4, "kind": "-inf", "count": 1, "size": 8,
     "index": [3], "rows": [3], "dtype": "float32", "operands": [{"value": 0.0}], "key": 0,
@@ -75,9 +75,8 @@ class NonFiniteLoss(Rule):
         bad = ~np.isfinite(series.values)
         if bad.any():
             yield self._in_training(run, found)
-        elif found is not None and found.birth and found.event in ("evaluation", "look", "crash"):
-            if found.phase in FORWARD and not found.arrived:
-                yield self._elsewhere(run, found)
+        elif found is not None and found.event in ELSEWHERE and found.phase in FORWARD:
+            yield self._elsewhere(run, found)
 
     def _in_training(self, run: Training, found: Autopsy | None) -> Finding:
         series = run.series("loss")
@@ -87,21 +86,17 @@ class NonFiniteLoss(Rule):
         before = series.values[~bad & (series.steps < first)]
         value = number(series.values[bad][0])
         last = f"; the last finite loss was {number(before[-1])}" if len(before) else ""
-        origin = run.facts.get("non_finite_origin") or {}
-        is_born_here = found is not None and found.birth and found.phase in FORWARD
-        if found is not None and found.birth:
-            where, why = found.place, f": {found.sentence}"
-        else:
-            where, why = self._where(run, origin), described(origin)
-        remedies = found.remedies(run) if found is not None and found.birth else ()
+        is_known = found is not None and bool(found.birth)
+        remedies = found.remedies(run) if found is not None and is_known else ()
         return Finding(
             severity="warning" if recovered else self.severity,
-            confidence=0.8 if recovered else 1.0 if is_born_here else 0.96,
-            message=f"the loss is {value} from step {first}{last}{why}",
-            where=where,
+            confidence=0.8 if recovered else 1.0,
+            message=f"the loss is {value} from step {first}{last}"
+            + (f": {found.sentence}" if found is not None and is_known else ""),
+            where=self._where(run, found),
             first_step=first,
             evidence=self._evidence(value, first, found),
-            remedies=remedies or tuple(self._remedies(origin, len(before))),
+            remedies=remedies or self._remedies(not len(before)),
         )
 
     def _elsewhere(self, run: Training, found: Autopsy) -> Finding:
@@ -113,15 +108,14 @@ class NonFiniteLoss(Rule):
         }[found.event]
         if found.event == "look" and found.phase == "evaluation":
             what = "a value that the evaluation reads is NaN"
-        return Finding(
-            severity=self.severity,
-            confidence=0.96,
-            message=f"{what}: {found.sentence}",
-            where=found.place,
-            first_step=found.step,
-            evidence=self._evidence(autopsy.kind(found.birth), found.step, found),
-            remedies=found.remedies(run),
-        )
+        return autopsy.finding(found, run, what)
+
+    def _where(self, run: Training, found: Autopsy | None) -> Place | None:
+        if found is None or found.place is None:
+            return run.source("backward")
+        if found.place.line is None and found.place.layer is not None:
+            return run.layer_place(found.place.layer, op=found.op)
+        return found.place
 
     def _evidence(self, value: str, step: int, found: Autopsy | None) -> tuple[Evidence, ...]:
         loss = Evidence(signal="loss", value=value, limit="finite", steps=(step,))
@@ -129,39 +123,9 @@ class NonFiniteLoss(Rule):
             return (loss,)
         return (loss, Evidence(signal="autopsy", value=found.method))
 
-    def _where(self, run: Training, origin: dict[str, object]) -> Place | None:
-        if not origin:
-            return run.source("backward")
-        if not origin.get("line") and origin.get("layer"):
-            return run.layer_place(str(origin["layer"]), op=str(origin.get("op")))
-        known = {key: origin.get(key) for key in ("layer", "op", "file", "line", "code")}
-        return Place(**known)  # type: ignore[arg-type]  # read from JSON
-
-    def _remedies(self, origin: dict[str, object], num_before: int) -> list[Remedy]:
-        domain = DOMAINS.get(str(origin.get("op", "")))
-        if domain is not None:
-            return [Remedy(name="mend-operation", text=domain.cure)]
-        if origin.get("op") == "data":
-            text = "Look for NaN or Inf in the data before it reaches the model: torch.isfinite(x)."
-            return [Remedy(name="check-data", text=text)]
-        if num_before == 0:
+    def _remedies(self, is_first: bool) -> tuple[Remedy, ...]:
+        if is_first:
             text = "No step had been taken: look at the data, the targets and the loss's formula."
-            return [Remedy(name="check-data", text=text)]
+            return (Remedy(name="check-data", text=text),)
         text = "Divide the learning rate by 3 until no NaN appears in the first 100 steps."
-        return [Remedy(name="lower-lr", text=text)]
-
-
-def described(origin: dict[str, object]) -> str:
-    """Which operation the graph shows to have made it, in words."""
-    if not origin:
-        return ""
-    if origin.get("op") == "parameter":
-        return f"; the weights of `{origin.get('layer')}` were not finite any more"
-    if origin.get("op") == "data":
-        return f"; the data that enters `{origin.get('layer')}` already holds NaN or Inf"
-    domain = DOMAINS.get(str(origin["op"]))
-    name = domain.word if domain is not None else str(origin["op"]).lower()
-    layer = f" after `{origin['layer']}`" if origin.get("layer") else ""
-    operand = origin.get("operand")
-    received = f", which received {number(float(str(operand)))}" if operand is not None else ""
-    return f"; the first operation with such a result is {name}{layer}{received}"
+        return (Remedy(name="lower-lr", text=text),)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 
 from babysit import autopsy
-from babysit.autopsy import Autopsy
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick
 from babysit.run import Training
@@ -55,10 +54,16 @@ class NonFiniteParameter(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """Parameters that were broken before the training could have done it."""
-        watched = autopsy.of(run)
-        if watched is not None and watched.birth and watched.phase == "optimizer":
-            yield self._in_optimizer(run, watched)
-            return
+        watched = autopsy.exact(run)
+        if watched is not None and watched.phase == "optimizer":
+            what = f"the optimizer's update of step {watched.step:,} wrote"
+            what += f" {autopsy.kind(watched.birth)} into the weights"
+            yield autopsy.finding(watched, run, f"{what}, of a finite gradient")
+        else:
+            yield from self._before_training(run)
+
+    def _before_training(self, run: Training) -> Conclusions:
+        """As the graphs of sampled steps show them."""
         found = {
             name: (int(series.steps[0]), series.first)
             for name, series in run.places("non-finite-weights").items()
@@ -90,20 +95,6 @@ class NonFiniteParameter(Rule):
                        "norm that may be zero, torch.empty, or the checkpoint it is loaded from."),
             ),
         )  # fmt: skip
-
-    def _in_optimizer(self, run: Training, found: Autopsy) -> Finding:
-        """An update made it, of a finite gradient."""
-        return Finding(
-            severity=self.severity,
-            confidence=1.0,
-            message=f"the optimizer's update of step {found.step:,} wrote "
-            f"{autopsy.kind(found.birth)} into the weights, while loss and gradient were finite: "
-            f"{found.sentence}",
-            where=found.place,
-            first_step=found.step,
-            evidence=(Evidence(signal="autopsy", value=found.method),),
-            remedies=found.remedies(run),
-        )
 
     def _was_before(self, run: Training, name: str, step: int) -> bool:
         """Whether nothing in the training up to that step can have broken it."""
