@@ -1,0 +1,37 @@
+# Sum of spikes in sequences of different length, vanilla recurrent network.
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+
+
+class Counter(nn.Module):
+    def __init__(self, hidden=24):
+        super().__init__()
+        self.rnn = nn.RNN(1, hidden, nonlinearity="relu", batch_first=True)
+        nn.init.eye_(self.rnn.weight_hh_l0)
+        self.readout = nn.Linear(hidden, 1)
+
+    def forward(self, x):
+        _, h = self.rnn(x)
+        return self.readout(h[0]).squeeze(1)
+
+
+def batch(step):
+    length = 300 if step % 170 == 169 else int(torch.randint(5, 15, ()))
+    x = (torch.rand(16, length, 1) < 0.3).float()
+    return x, x.sum(dim=(1, 2)) / 3
+
+
+model = Counter()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+running = 0.0
+for step in range(500):
+    x, y = batch(step)
+    loss = (model(x) - y).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    running = 0.95 * running + 0.05 * loss.item()
+    if step % 50 == 49:
+        print(f"step {step + 1} loss {running:.4f}")
