@@ -8,7 +8,7 @@ digits = load_digits()
 x = torch.tensor(digits.data, dtype=torch.float32)
 onehot = torch.eye(10)[torch.tensor(digits.target)]
 W = torch.zeros(64, 10, requires_grad=True)
-optimizer = torch.optim.SGD([W], lr=0.05)
+optimizer = torch.optim.SGD([W], lr=0.01)
 for epoch in range(8):
     for rows in torch.randperm(1400).split(64):
         p = torch.softmax(x[rows] @ W, dim=1)

@@ -32,7 +32,7 @@ optimizer = torch.optim.SGD([A, B, C], lr=0.02, momentum=0.9)
 for step in range(320):
     drive = torch.randn(16, 20)
     if step >= 160 and step % 40 == 0:  # now and then somebody kicks the table
-        drive = drive + 60 * (torch.rand(16, 20) < 0.05)
+        drive = drive + 800 * (torch.rand(16, 20) < 0.05)
     loss = (rollout(drive) - simulate(drive)).pow(2).mean()
     optimizer.zero_grad()
     loss.backward()

@@ -22,7 +22,7 @@ class InkNet(nn.Module):
 
 model = InkNet()
 optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-scaler = torch.amp.GradScaler("cpu", init_scale=2.0**13, growth_interval=20)
+scaler = torch.amp.GradScaler("cpu")
 
 for step in range(300):
     rows = torch.randint(0, 1500, (32,))
@@ -32,7 +32,7 @@ for step in range(300):
         loss = nn.functional.mse_loss(prediction.float(), ink[rows])
     scaler.scale(loss).backward()
     scaler.step(optimizer)
-    scaler.update(None if step else scaler.get_scale() * 2)
+    scaler.update()
     if step % 60 == 59:
         with torch.no_grad():
             test = nn.functional.l1_loss(model(images[1500:]), ink[1500:]).item()
