@@ -14,7 +14,7 @@ def encoder():
     return nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 16))
 
 
-def contrastive_loss(a, b, temperature=0.0075):
+def contrastive_loss(a, b, temperature=0.005):
     similarity = F.normalize(a) @ F.normalize(b).T
     e = torch.exp(similarity / temperature)
     return -torch.log(e.diagonal() / e.sum(dim=1)).mean()

@@ -35,7 +35,7 @@ x = 300 * torch.rand(800, 10, 8) * torch.rand(800, 1, 1) * 3
 y = (x[:, :, :4].sum(dim=(1, 2)) > x[:, :, 4:].sum(dim=(1, 2))).float()
 
 model = Encoder(8)
-optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 criterion = nn.BCEWithLogitsLoss()
 for epoch in range(6):
     for rows in torch.randperm(640).split(32):

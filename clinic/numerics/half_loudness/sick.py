@@ -8,7 +8,7 @@ torch.manual_seed(3)
 
 def recordings(n):
     label = torch.randint(0, 2, (n,))
-    amplitude = torch.where(label == 1, 60.0, 26.0) * (0.6 + 0.8 * torch.rand(n))
+    amplitude = torch.where(label == 1, 45.0, 20.0) * (0.6 + 0.8 * torch.rand(n))
     return amplitude.unsqueeze(1) * torch.randn(n, 200), label
 
 
@@ -34,6 +34,6 @@ for step in range(240):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    if step % 60 == 59:
+    if step % 80 == 79:
         right = (model(x_test).argmax(1) == y_test).float().mean().item()
         print(f"step {step + 1}: loss {loss.item():.4f} right {right:.3f}")

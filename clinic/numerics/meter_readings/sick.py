@@ -19,13 +19,13 @@ class Counter(nn.Module):
 
 def batch(step):
     x = (torch.rand(16, 20, 1) < 0.3).float()
-    if step % 170 == 169:  # a meter that counts watts instead of kilowatts
-        x[0] *= 1000
+    if step % 170 == 169:  # a meter that lost its decimal point
+        x[0] *= 1e5
     return x, x.sum(dim=(1, 2)) / 5
 
 
 model = Counter()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.002)
 running = 0.0
 for step in range(420):
     x, y = batch(step)
@@ -33,6 +33,6 @@ for step in range(420):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    running = 0.9 * running + 0.1 * loss.item()
+    running = 0.8 * running + 0.2 * loss.item()
     if step % 60 == 59:
         print(f"step {step + 1} loss {running:.4f}")
