@@ -13,14 +13,18 @@ import numpy as np
 
 from babysit.domains import DOMAINS
 from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.measures import displacement
 from babysit.run import Training
 from babysit.stable_forms import HALF, MASK, form_of, is_form, stable_line
 from babysit.text import count, listing, number
 
 Cause = Literal["data", "mask", "overflow", "rate", "spike", "division", "formula"]
 LARGE: Final = 1e12  # in single precision no sound training comes near
+HALF_LARGE: Final = 100.0  # its square, or a sum of such squares, leaves float16
+FAR: Final = 0.25  # an early step of a quarter of the weights: see learning-rate-too-high
 EARLY: Final = 100  # steps: a rate that is too high shows by then (Bengio 2012, Smith 2017)
-_HALVES: Final = {"float16": 65504.0, "bfloat16": 3.39e38}
+_HALVES: Final = {"float16", "bfloat16"}
+_OF_NONE: Final = {"std", "var", "mean", "median", "nanmean"}  # of one value, or of none
 _DIVISIONS: Final = {"div", "reciprocal", "rsqrt", "addcdiv", "normalize"}
 _CARRIERS: Final = {
     "index", "select", "slice", "view", "_unsafe_view", "transpose", "t", "expand", "squeeze",
@@ -166,27 +170,43 @@ class Autopsy:
     def cause(self, run: Training) -> Cause:
         """The class of cause that the remedy has to fit."""
         value = self.key.get("value")
-        dtypes = {one.get("dtype") for one in self.birth.get("operands", ())} | {
-            self.birth["dtype"]
-        }
-        halves = dtypes & set(_HALVES)
-        if self.arrived == "data":
-            return "data"
-        if (value is not None and np.isinf(value)) or self._is_masked():
-            return "mask"
-        if halves and (self.largest > 100 or value == 0) and self.op != "softmax":
-            return "overflow"
-        if self.largest > LARGE:
-            return "rate" if self._is_early(run) else "spike"
-        if {self.op, self.birth.get("inner")} & _DIVISIONS and value == 0 and not self._is_known():
-            return "division"
-        return "formula"
+        is_large = self.largest > LARGE
+        is_data = is_large and not self.key.get("is_tracked", True)
+        is_masked = (value is not None and np.isinf(value)) or self._is_masked()
+        is_divided = bool({self.op, self.birth.get("inner")} & _DIVISIONS) and value == 0
+        is_of_none = self.op in _OF_NONE and self.phase != "backward"
+        explosion: Cause = "rate" if self.step < EARLY else "spike"
+        judged: tuple[tuple[bool, Cause], ...] = (
+            (self.arrived == "data", "data"),
+            (is_masked, "mask"),
+            (self._is_half() and (self.largest > HALF_LARGE or value == 0), "overflow"),
+            (is_data, "data"),
+            (is_large or self._has_exploded(run), explosion),
+            ((is_divided and not self._is_known()) or is_of_none, "division"),
+        )
+        return next((cause for is_so, cause in judged if is_so), "formula")
+
+    def _is_half(self) -> bool:
+        """Whether any part of it was in half precision; a softmax is computed in single."""
+        dtypes = {one.get("dtype") for one in self.birth["operands"]} | {self.birth["dtype"]}
+        return bool(dtypes & _HALVES) and self.op != "softmax"
+
+    def _has_exploded(self, run: Training) -> bool:
+        """Overflow where nothing is undefined, or where steps have thrown the weights far off."""
+        if self.phase == "backward" or not self.is_exact:
+            return False
+        if not is_form(self.op) and self.op not in _DIVISIONS and self.birth["kind"] != "nan":
+            return True
+        moved = displacement(run)
+        return self.op == "exp" and 0 < self.step < EARLY and moved is not None and moved > FAR
 
     def _is_masked(self) -> bool:
         """Whether a zero is what a softmax made of a masked score."""
         made = self.birth.get("made_by") or {}
         before = made.get("made_by") or {}
-        is_zero = self.key.get("value") == 0 and made.get("op") == "softmax"
+        is_zero = (
+            self.phase != "backward" and self.key.get("value") == 0 and made.get("op") == "softmax"
+        )
         return bool(is_zero and before.get("op") == "masked_fill")
 
     def _is_known(self) -> bool:

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from babysit.instrument.replay.operations import (
+    LAYERS,
     UNWRITTEN,
     aligned,
     copied,
@@ -71,14 +72,13 @@ class Operand:
     low: float
     high: float
     value: float | None
-    tensor: Tensor | None = None
+    is_tracked: bool = True
     source: Made | None = None
-    name: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {
             "shape": list(self.shape), "dtype": self.dtype, "low": self.low, "high": self.high,
-            "value": self.value, "name": self.name,
+            "value": self.value, "is_tracked": self.is_tracked,
         }  # fmt: skip
         return {key: value for key, value in found.items() if value is not None}
 
@@ -276,12 +276,15 @@ class Births(TorchDispatchMode):
             return min(real, key=lambda birth: birth.number)
         if strangers:
             first, source = strangers[0], source_of(strangers[0])
-            is_mask = source == "data" and not bool((first.isnan() | first.isposinf()).any())
+            is_mask = source == "data" and name not in LAYERS
+            is_mask &= not bool((first.isnan() | first.isposinf()).any())
             birth = self._new(name, first, inputs, is_meant=is_mask, arrived=source)
             self._births.update({memory(tensor): birth for tensor in strangers})
             known = [*known, birth]
             if not is_mask:
                 return birth
+        if known and known[0].arrived and name in LAYERS:
+            return self._new(name, bad[0], inputs, arrived=known[0].arrived)
         if known and not result.isnan().any() and name.strip("_") not in {"sum", "mean"}:
             return known[0]  # an infinity that is meant, handed on
         is_meant = not bad and is_constant(name, call)
@@ -327,7 +330,7 @@ class Births(TorchDispatchMode):
                 Operand(
                     shape=tuple(one.shape), dtype=str(one.dtype).removeprefix("torch."),
                     value=value_at(one, index, bad), low=limits(one)[0], high=limits(one)[1],
-                    tensor=one, source=self._made.get(memory(one)),
+                    is_tracked=self._is_tracked, source=self._made.get(memory(one)),
                 )
                 for one in inputs[:6]
             ]  # fmt: skip

@@ -60,8 +60,8 @@ def isolate(keep: Iterable[int], give_up: Callable[[str], NoReturn]) -> None:
     for name in _SKIPPED:
         if hasattr(os, name):
             setattr(os, name, _nothing)
-    torch.save = torch.jit.save = _nothing  # type: ignore[attr-defined]  # not in its stubs
-    DataLoader.__iter__ = _in_this_process
+    torch.save = torch.jit.save = _nothing
+    DataLoader.__iter__ = _in_this_process  # type: ignore[method-assign]  # one that fits
     sys.addaudithook(forbid)
 
 

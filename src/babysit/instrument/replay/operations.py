@@ -18,6 +18,8 @@ from babysit.instrument import sources
 UNWRITTEN: Final = re.compile(r"(?:new_)?empty|resize|_reshape_alias|empty_")
 # Operations that put a number of the script's own into a tensor: infinity can be meant.
 CONSTANTS: Final = re.compile(r"(new_)?full|(masked_)?fill|scalar_tensor|lift|constant_pad")
+# What no mask of infinities is given to.
+LAYERS: Final = frozenset({"addmm", "mm", "bmm", "convolution", "linear", "embedding"})
 OPERATORS: Final = {
     "truediv": "div", "rtruediv": "div", "itruediv": "div", "radd": "add", "iadd": "add",
     "rsub": "sub", "isub": "sub", "rmul": "mul", "imul": "mul", "rpow": "pow", "ipow": "pow",
@@ -36,7 +38,7 @@ WORDS: Final = {
     "linalg_slogdet": "slogdet", "linalg_cholesky_ex": "cholesky", "linalg_det": "det",
     "linalg_solve_ex": "solve", "true_divide": "div", "to_copy": "to", "linalg_logdet": "logdet",
     "cdist_forward": "cdist", "euclidean_dist": "cdist", "std_mean": "std", "var_mean": "var",
-    "mkldnn_rnn_layer": "lstm", "embedding_dense": "embedding",
+    "mkldnn_rnn_layer": "lstm", "embedding_dense": "embedding", "rnn_relu": "rnn", "rnn_tanh": "rnn",
 }  # fmt: skip
 
 

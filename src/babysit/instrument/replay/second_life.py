@@ -22,9 +22,11 @@ from babysit.instrument.names import Names
 from babysit.instrument.replay import blackbox
 from babysit.instrument.replay.births import Birth, Births, Made
 from babysit.instrument.replay.operations import is_finite
+from babysit.instrument.replay.numpy_faults import NumpyFaults
 from babysit.instrument.trainings import parameters_of
 
 STEPS_BEYOND: Final = 2
+SUMS: Final = frozenset({"mul", "linear", "matmul", "exp", "sum", "add", "sub", "conv"})
 
 
 class SecondLife:
@@ -47,6 +49,7 @@ class SecondLife:
         self._is_watching = False
         self._kept: dict[str, Any] = {}
         self._rows: list[int] = []
+        self._numpy = NumpyFaults()
 
     def begin(self) -> None:
         """Set the clock; from here on the program runs."""
@@ -72,6 +75,7 @@ class SecondLife:
             return fetch(fetcher, indices)
 
         dataset.fetch = watched_fetch  # type: ignore[method-assign]  # the same signature
+        self._numpy.watch()
         register_optimizer_step_pre_hook(self._before_step)
         register_optimizer_step_post_hook(self._after_step)
         self._watch_if_due()
@@ -178,6 +182,8 @@ class SecondLife:
             made = next(iter(birth.forward.inputs), None)
             found["given"] = list(birth.forward.given)
             found["made_by"] = self._made(made, 2) if made is not None else None
+        if birth.arrived == "data" and self._numpy.first is not None:
+            found |= {**self._numpy.first, "phase": "data", "arrived": None, "layer": None}
         if birth.arrived == "parameter" and birth.bad is not None:
             found["name"] = self._names.parameter(birth.bad)[0]
         return found
@@ -218,8 +224,6 @@ def key_operand(birth: Birth) -> Any:
     zeros = [one for one in known if one.value == 0]
     if bad:
         return bad[0]
-    if zeros and not birth.inner.startswith(
-        ("mul", "linear", "matmul", "exp", "sum", "add", "sub")
-    ):
+    if zeros and birth.inner not in SUMS:
         return zeros[-1]
     return max(known or birth.operands, key=lambda one: abs(one.value or one.high), default=None)

@@ -25,9 +25,8 @@ class NonFiniteGradient(Rule):
         is NaN. The loss of that step looks innocent: its slope is what broke.
 
     How it decides:
-        A copy of the process from before goes through the step again and watches every operation
-        of its backward; the first that made such a value is named. Where no copy can be kept:
-        the norm of the gradients that the optimizer received was not finite at a step whose loss
+        A copy of the process goes through the step again with every operation watched, and names
+        the first that made such a value. Where no copy can be kept: the norm of the gradients that the optimizer received was not finite at a step whose loss
         was; or the weights were not finite at the first bad loss, after losses and gradients
         without any explosion. The operation is one whose slope is infinite at an operand that the
         graph of a sampled step shows, such as the square root of zero.
