@@ -177,7 +177,7 @@ class Autopsy:
         is_of_none = self.op in _OF_NONE and self.phase != "backward"
         explosion: Cause = "rate" if self.step < EARLY else "spike"
         judged: tuple[tuple[bool, Cause], ...] = (
-            (self.arrived == "data", "data"),
+            (self.arrived == "data" or self.birth.get("by") == "numpy", "data"),
             (is_masked, "mask"),
             (self._is_half() and (self.largest > HALF_LARGE or value == 0), "overflow"),
             (is_data, "data"),

@@ -38,7 +38,8 @@ WORDS: Final = {
     "linalg_slogdet": "slogdet", "linalg_cholesky_ex": "cholesky", "linalg_det": "det",
     "linalg_solve_ex": "solve", "true_divide": "div", "to_copy": "to", "linalg_logdet": "logdet",
     "cdist_forward": "cdist", "euclidean_dist": "cdist", "std_mean": "std", "var_mean": "var",
-    "mkldnn_rnn_layer": "lstm", "embedding_dense": "embedding", "rnn_relu": "rnn", "rnn_tanh": "rnn",
+    "mkldnn_rnn_layer": "lstm", "embedding_dense": "embedding", "rnn_relu": "rnn",
+    "rnn_tanh": "rnn",
 }  # fmt: skip
 
 

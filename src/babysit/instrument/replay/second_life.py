@@ -184,6 +184,7 @@ class SecondLife:
             found["made_by"] = self._made(made, 2) if made is not None else None
         if birth.arrived == "data" and self._numpy.first is not None:
             found |= {**self._numpy.first, "phase": "data", "arrived": None, "layer": None}
+            found |= {"by": "numpy", "step": 0, "operands": [], "key": None, "made_by": None}
         if birth.arrived == "parameter" and birth.bad is not None:
             found["name"] = self._names.parameter(birth.bad)[0]
         return found
