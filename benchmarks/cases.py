@@ -14,7 +14,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CLINIC: Final = ROOT / "clinic"
-NOT_RULES: Final = ("ward", "field")
+NOT_RULES: Final = ("ward", "field", "numerics")
 
 
 @dataclass(frozen=True, kw_only=True)

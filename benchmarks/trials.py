@@ -78,9 +78,7 @@ def watch(program: Path, read: Callable[[Verdict], Any], sender: Any) -> None:
     def keep(verdict: Verdict, _: Any) -> None:
         sender.send(read(verdict))
 
-    session.run_script(
-        target.resolve(str(program)), Settings(folder=None, quiet=True), on_verdict=keep
-    )
+    session.run_script(target.resolve(str(program)), Settings(quiet=True), on_verdict=keep)
     sys.stdout.flush()
     os._exit(0)
 

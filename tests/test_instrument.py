@@ -342,7 +342,7 @@ def test_the_operation_that_made_a_nan_is_named_with_line_and_operand() -> None:
             (-q.mean()).backward()
             optimizer.step()
     finding = next(f for f in watched.watch.diagnosis.findings if f.rule == "non-finite-loss")
-    assert finding.where.op == "Log"
+    assert finding.where.op == "log"
     assert finding.where.code == "q = torch.log(p * (0.0 if step == 4 else 1.0))"
     assert finding.first_step == 4
 

@@ -8,9 +8,10 @@ from babysit.version import __version__
 
 if TYPE_CHECKING:
     from babysit.diagnosis import diagnose
+    from babysit.instrument.gradcheck import gradcheck
     from babysit.session import log, watch
 
-__all__ = ["__version__", "diagnose", "log", "watch"]
+__all__ = ["__version__", "diagnose", "gradcheck", "log", "watch"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +24,8 @@ def __getattr__(name: str) -> Any:
         from babysit.diagnosis import diagnose
 
         return diagnose
+    if name == "gradcheck":
+        from babysit.instrument.gradcheck import gradcheck
+
+        return gradcheck
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -130,7 +130,7 @@ class Training:
     @property
     def has_begun(self) -> bool:
         """Whether there is anything to judge: a step, a backward, or a loss that raised."""
-        return bool(self.steps or self.has("loss") or self.wirings)
+        return bool(self.steps or self.has("loss") or self.wirings or "autopsy" in self.facts)
 
     def place(self, name: str) -> str | None:
         """A source place among the facts as ``file:line``; for messages."""

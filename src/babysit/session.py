@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,7 +23,7 @@ from babysit.imports import AfterImport
 from babysit.reports.terminal import TerminalReport, announcement
 from babysit.run import SCHEMA, Run
 from babysit.settings import STORE_FOLDER, Settings
-from babysit.store.segment import Segment, new_id
+from babysit.store.segment import BLACK_BOX, Segment, new_id
 from babysit.target import Target
 from babysit.version import __version__
 
@@ -89,14 +89,17 @@ class Session:
 
     def _attach(self) -> None:
         from babysit.instrument.metrics import WRITERS, pick_up
+        from babysit.instrument.replay.inquest import InquestOptions
         from babysit.instrument.watcher import Watcher
 
         self.seen_torch = True
         self._watcher = Watcher(
             emit=self.emit, on_step=self._on_step, budget=self.settings.budget,
             faults=self.faults, stop=launch.Stop,
+            inquest=InquestOptions(tell=self.tell, on_wake=self._woken, folder=self._black_box()),
         )  # fmt: skip
         self._watcher.attach()
+        self.faults.guard(self._watcher.inquest.begin)
         for writer in WRITERS:
             self._after_import(
                 writer,
@@ -143,11 +146,23 @@ class Session:
     def _forked(self) -> None:
         """In a child of the script: say nothing, write nothing."""
         if self._watcher is not None:
+            if self._watcher.inquest.snapshots.is_forking:
+                return  # a copy of ours, which may have to go on
             self._watcher.abandon()
         self._waiting = []
         if self._segment is not None:
             self._segment.close()
             self._segment = None
+
+    def _woken(self) -> None:
+        """In a copy of the process that lives on to find a fault: nothing is recorded."""
+        self._segment, self._waiting, self.settings = None, [], replace(self.settings, quiet=True)
+
+    def _black_box(self) -> Path | None:
+        """Where a black box goes: beside the record, unless it is refused."""
+        if self._segment is None or not self.settings.keeps_black_box:
+            return None
+        return self._segment.path.parent / BLACK_BOX
 
     # -- events --------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ class Settings:
         stop_on: stop cleanly when a finding of this severity is certain.
         fail_on: exit with 1 when a finding of this severity or worse remains.
         seed: seed Python, NumPy and PyTorch before the script runs.
+        keeps_black_box: keep what is needed to make a NaN again beside the stored run.
         folder: where runs are stored; ``None`` stores nothing.
     """
 
@@ -31,6 +32,7 @@ class Settings:
     fail_on: Level = "never"
     seed: int | None = None
     quiet: bool = False
+    keeps_black_box: bool = True
     folder: Path | None = field(default_factory=lambda: Path(STORE_FOLDER))
 
     def __post_init__(self) -> None:

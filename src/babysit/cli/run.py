@@ -48,13 +48,14 @@ LEVELS = click.Choice(["error", "warning", "never"])
 )
 @click.option("--seed", type=int, metavar="N", help="Seed Python, NumPy and PyTorch.")
 @click.option("--no-store", is_flag=True, help="Keep no record below .babysit/.")
+@click.option("--no-blackbox", is_flag=True, help="Keep no batch and no weights after a NaN.")
 @click.option("--quiet", is_flag=True, help="Print nothing of ours: no announcement, no report.")
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]…")
 def command(
     *, is_module: bool, json_path: str | None, html_path: str | None, steps: int | None,
     stop_on: Level, fail_on: Level, budget: float, seed: int | None, no_store: bool, quiet: bool,
-    script: str, arguments: tuple[str, ...],
+    no_blackbox: bool,    script: str, arguments: tuple[str, ...],
 ) -> Callable[[], None]:  # fmt: skip
     """Watch a training script as it is, and say what is wrong.
 
@@ -74,6 +75,7 @@ def command(
 
     settings = Settings(
         budget=budget, max_steps=steps, stop_on=stop_on, fail_on=fail_on, seed=seed, quiet=quiet,
+        keeps_black_box=not no_blackbox,
         folder=None if no_store else Path(STORE_FOLDER),
     )  # fmt: skip
     options = {"--json": json_path, "--html": html_path}

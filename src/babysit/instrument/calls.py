@@ -25,6 +25,7 @@ class Calls:
     ) -> None:
         self._patches, self._pacer, self._faults = patches, pacer, faults
         self._is_live = is_live
+        self.depth = 0  # of our own callbacks
 
     def replace(self, owner: Any, name: str, after: Callable[..., None]) -> None:
         """Have ``after(args, kwargs, result)`` follow every call of ``owner.name``."""
@@ -59,7 +60,9 @@ class Calls:
     def timed(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run a callback of ours: its time counted, its failure contained."""
         started = time.perf_counter()
+        self.depth += 1
         try:
             return self._faults.guard(function, *args)
         finally:
+            self.depth -= 1
             self._pacer.add(time.perf_counter() - started)

@@ -32,13 +32,13 @@ class Lens:
         self._names, self._pacer = names, pacer
         self._readings = [kind() for kind in reading.kinds()]
         self._with_lines = self._is_overlaid = False
-        self._is_careful = False
+        self.is_careful = False
         self._line_cost = sources.seconds_per_stack()
 
     def arm(self, *, with_lines: bool) -> None:
         self.disarm()
-        self.is_armed, self._with_lines = True, with_lines and not self._is_careful
-        if not self._is_careful:
+        self.is_armed, self._with_lines = True, with_lines and not self.is_careful
+        if not self.is_careful:
             self.scopes.attach()
         self.focus()
 
@@ -49,7 +49,7 @@ class Lens:
 
     def glance(self) -> None:
         """Watch the calls of modules for a while, without a sampled step."""
-        if not self._is_careful and not self.is_armed:
+        if not self.is_careful and not self.is_armed:
             self.scopes.attach()
 
     def end_glance(self) -> None:
@@ -58,7 +58,7 @@ class Lens:
 
     def be_careful(self) -> None:
         """The program compiles: hooks on modules and anomaly mode would break its graphs."""
-        self._is_careful = True
+        self.is_careful = True
         if self.is_armed:
             self.arm(with_lines=False)
 

@@ -279,5 +279,9 @@ class Stepping:
 
     def report_crash(self, thread: Thread, call: LossCall) -> None:
         """The program ended in a loss function that raised: what it was given."""
-        state = thread.last or self._new_training(thread.leaves, thread.pending)
+        state = thread.last or self.unstepped(thread)
         self._describer.emit("wiring", state, nodes=[], calls=[call.to_json()])
+
+    def unstepped(self, thread: Thread) -> TrainingState:
+        """A training that has not taken a step and will not."""
+        return self._new_training(thread.leaves, thread.pending)

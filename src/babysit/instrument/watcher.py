@@ -32,13 +32,14 @@ from babysit.instrument.loss_watch import LossWatch
 from babysit.instrument.names import Names, has_parameters
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.patches import Patches
+from babysit.instrument.replay.inquest import Inquest, InquestOptions, is_bad, reading
 from babysit.instrument.stepping import Stepping
+from babysit.instrument.switches import Switches
 from babysit.instrument.trainings import Pending, Thread, Trainings, TrainingState
 
 MAX_PENDING = 64
 OTHERS_WHILE_ARMED = 16
 MAX_XRAYS_PER_STEP = 2
-DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split()
 
 
 class Watcher:
@@ -50,6 +51,7 @@ class Watcher:
             ``True`` stops the training.
         faults: where our own failures go.
         stop: the exception that stops a training cleanly.
+        inquest: finds out what made a value NaN or infinite.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Watcher:
         budget: float,
         faults: Faults,
         stop: Callable[[], BaseException],
+        inquest: InquestOptions,
     ) -> None:
         self.pacer = Pacer(budget)
         self._patches = Patches()
@@ -76,12 +79,17 @@ class Watcher:
         )
         self.stepping.take_notes = self.bench.take
         self.glances = Glances(self.lens, self.pacer)
+        self.switches = Switches(self.lens, self.glances, self.thread)
         self.active = False
         self._on_step, self._stop = on_step, stop
         self._armed_for = 0
         self._seen_bad = False
         self._scaled: tuple[Tensor, Tensor] | None = None
         self.losses = LossWatch(self.stepping, self.thread, self.lens)
+        self.inquest = Inquest(
+            inquest, names=self.names, pacer=self.pacer, on_wake=self._rest,
+            is_careful=lambda: self.lens.is_careful,
+        )  # fmt: skip
 
     # -- attaching -----------------------------------------------------------------------
 
@@ -95,23 +103,9 @@ class Watcher:
         for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
             patches.replace(owner, "clip_grad_norm_", wrap(self._gradients_clipped))
         self.losses.attach(patches, wrap)
-        for name in DROPOUTS:
-            patches.replace(torch.nn.functional, name, wrap(self._dropped))
-        for context in (torch.no_grad, torch.inference_mode):
-            patches.replace(context, "__enter__", wrap(self._gradients_off))
-        patches.replace(torch.nn.Module, "train", wrap(self._mode_set))
-        patches.replace(torch, "compile", wrap(self._compiled))
-        patches.replace(torch.nn.Module, "compile", wrap(self._compiled))
+        self.switches.attach(patches, wrap)
         loader = torch.utils.data.dataloader._BaseDataLoaderIter
         patches.replace(loader, "__next__", self._wrap_next)
-        hooks = torch.autograd.graph.saved_tensors_hooks
-        patches.replace(hooks, "__enter__", wrap(self._hooks_entered))
-        patches.replace(hooks, "__exit__", wrap(self._hooks_left))
-        for kind in (torch.autograd.detect_anomaly, torch.autograd.set_detect_anomaly):
-            for name in {"__init__", "__enter__", "__exit__"} & set(vars(kind)):
-                sets_mode = name != "__init__" or kind is torch.autograd.set_detect_anomaly
-                see = functools.partial(self._anomaly_mode_used, sets_mode)
-                patches.replace(kind, name, wrap(see))
         module = torch.nn.modules.module
         for handle in (
             module.register_module_module_registration_hook(self._module_registered),
@@ -119,6 +113,7 @@ class Watcher:
             register_optimizer_step_post_hook(self._after_step),
         ):
             patches.add_undo(handle.remove)
+        patches.replace(Tensor, "item", functools.partial(reading, on_nan=self._nan_read))
         self.names.origins.attach(patches, wrap)
         self.bench.attach()
         self._arm()
@@ -137,6 +132,12 @@ class Watcher:
         self.emitter.close()
         self.bench.on_fork()
 
+    def _rest(self) -> None:
+        """In a copy of the process: nothing here watches or records any more."""
+        self.lens.disarm()
+        self.active = False
+        self.emitter.close()
+
     def _finish(self) -> None:
         self._close_hand_step()
         self._take_evaluations()
@@ -144,9 +145,14 @@ class Watcher:
         self.stepping.report_idle(self.thread)
         if self.losses.crashed is not None:
             self.stepping.report_crash(self.thread, self.losses.crashed)
+        if self.inquest.was_stopped_by_numbers():
+            self._hold_inquest("crash", "the program stopped at a value that is not finite")
+        if self.thread.last is None and self.inquest.has_found:
+            self.thread.last = self.stepping.unstepped(self.thread)
         if self.thread.last is not None:
             self.stepping.emit_notes(self.thread.last)
         self.emitter.flush()
+        self.inquest.end()
 
     def is_live(self) -> bool:
         return self.active and not torch.compiler.is_compiling()
@@ -197,6 +203,10 @@ class Watcher:
 
     # -- small observations --------------------------------------------------------------
 
+    def _nan_read(self) -> None:
+        if self.is_live() and not self._calls.depth:
+            self._calls.timed(self._hold_inquest, "look", "the program reads a NaN")
+
     def _module_registered(self, parent: Any, name: str, child: Any) -> None:
         self._calls.timed(self.names.on_registration, parent, name, child)
 
@@ -213,21 +223,6 @@ class Watcher:
         if isinstance(result, Tensor):
             self.stepping.norm_before_clip = result.detach()
 
-    def _dropped(self, args: Any, kwargs: Any, result: Any) -> None:
-        if self.lens.is_armed and torch.is_grad_enabled():
-            rate = args[1] if len(args) > 1 else kwargs.get("p", 0.5)
-            is_on = args[2] if len(args) > 2 else kwargs.get("training", True)
-            if is_on and rate > 0:
-                self.lens.scopes.dropped(result, float(rate))
-
-    def _gradients_off(self, args: Any, kwargs: Any, result: Any) -> None:
-        if self.thread.last is not None and not self.thread.pending:
-            self.glances.begin()
-
-    def _mode_set(self, args: Any, kwargs: Any, result: Any) -> None:
-        if not args[0].training and self.thread.last is not None and not self.thread.pending:
-            self.glances.begin()
-
     def _module_called(self, module: Any, inputs: Sequence[Any], output: Any) -> None:
         """An outermost module ran while the lens was armed or glanced."""
         if not self.active or not has_parameters(module):
@@ -239,24 +234,12 @@ class Watcher:
             self.glances.saw_evaluation()
         self._calls.timed(self.bench.on_call, module, inputs, output, is_evaluation)
 
-    def _compiled(self, args: Any, kwargs: Any, result: Any) -> None:
-        self.lens.be_careful()
-
-    def _anomaly_mode_used(self, sets_mode: bool, args: Any, kwargs: Any, result: Any) -> None:
-        self.lens.anomaly_mode_used(args[0], sets_mode=sets_mode)
-
-    def _hooks_entered(self, args: Any, kwargs: Any, result: Any) -> None:
-        self.lens.scopes.saved_tensor_hooks(entered=True)
-
-    def _hooks_left(self, args: Any, kwargs: Any, result: Any) -> None:
-        self.lens.scopes.saved_tensor_hooks(entered=False)
-
     def _batch_loaded(self, loader: Any, batch: Any, seconds: float) -> None:
         self.thread.dataset = id(loader._dataset)
         self.thread.batch_rows = rows.num_rows(batch)
         self.bench.on_batch(loader, batch)
         if self.thread.dataset not in self.losses.training_datasets and not self.thread.pending:
-            self._gradients_off((), {}, None)  # other data than the training's: an evaluation?
+            self.switches.may_evaluate()  # other data than the training's: an evaluation?
         if self.thread.last is not None:
             self.thread.last.data_seconds += seconds
 
@@ -306,6 +289,8 @@ class Watcher:
             step = thread.last.step if thread.last else 0
             self.lens.read(tensors[0], pending, step=step, calls=calls, is_bad=is_bad)
             thread.leaves = leaves or pending.leaves or thread.leaves
+            if is_bad:
+                self._hold_inquest("loss", f"the loss is {pending.loss} at step {step}")
         self._seen_bad |= is_bad
         if thread.dataset is not None:
             self.losses.training_datasets.add(thread.dataset)
@@ -315,6 +300,11 @@ class Watcher:
             thread.idle_readings += [p for p in thread.pending[:-1] if p.wiring is not None]
             del thread.pending[:-1], thread.idle_losses[: -16 * MAX_PENDING]
             del thread.idle_readings[2 * MAX_XRAYS_PER_STEP :]
+
+    def _hold_inquest(self, event: str, what: str) -> None:
+        found = self.inquest.hold(event, what)
+        if found is not None:
+            self.bench.fact("autopsy", found)
 
     def _loss_value(self, tensors: list[Tensor]) -> Tensor | float:
         scaled, self._scaled = self._scaled, None
@@ -345,6 +335,8 @@ class Watcher:
         state = self.thread.last
         self.losses.evaluations.begin_training(in_eval_mode=self.stepping.is_model_in_eval(state))
         values = self.losses.evaluations.take()
+        if any(is_bad(value) for value in values.values()):
+            self._hold_inquest("evaluation", "an evaluation's loss is not finite")
         if values and state is not None:
             self.stepping.emit_evaluation(state, values, self.losses.evaluations)
 
@@ -361,6 +353,8 @@ class Watcher:
         is_sampled = self.lens.is_armed or self.thread.num_read > 0
         self.bench.on_step(optimizer, is_sampled=is_sampled)
         self.stepping.begin(optimizer, self.thread, has_closure)
+        if is_bad(self.thread.opened.values.get("gradient-norm", 0.0)):
+            self._hold_inquest("gradient", "the gradient is not finite")
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self.is_live() or self.thread.depth == 0:
@@ -385,6 +379,9 @@ class Watcher:
     def _next_step(self, state: TrainingState) -> None:
         """After a step: ask for the end, decide whether the next step is sampled."""
         should_stop = self.faults.guard(self._on_step, state.number, state.step)
+        self._calls.timed(self.inquest.stepped)
+        if not self.active:
+            return  # this is a copy of the process, and has just been woken
         state.is_sampled = False
         if state.schedule.wants(state.step, self.pacer):
             self._arm()

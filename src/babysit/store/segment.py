@@ -19,6 +19,7 @@ from babysit.errors import BabysitError
 from babysit.run import SCHEMA, Run
 
 RUNS: Final = "runs"
+BLACK_BOX: Final = "blackbox"
 SEGMENT: Final = "rank{rank}.jsonl"
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 

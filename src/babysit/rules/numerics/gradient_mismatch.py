@@ -21,8 +21,9 @@ class GradientMismatch(Rule):
         what rounding and step size explain.
 
     What to do:
-        Derive the backward again, and keep ``torch.autograd.gradcheck`` among your tests. Most
-        often the backward can be deleted: autograd knows the operations of the forward.
+        ``babysit.gradcheck(function, inputs)`` names the wrong elements; derive the backward again
+        and keep that call among your tests. Most often the backward can be deleted: autograd knows
+        the operations of the forward.
 
     When it is wrong:
         Straight-through estimators, gradient reversal and surrogate gradients of steps differ by
@@ -72,7 +73,7 @@ class GradientMismatch(Rule):
                 ),
                 remedies=(
                     Remedy(name="mend-backward", text="Derive backward again and test it with "
-                           "torch.autograd.gradcheck, or let autograd do it: delete backward."),
+                           "babysit.gradcheck, or let autograd do it: delete backward."),
                 ),
             )  # fmt: skip
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from babysit import autopsy
 from babysit.domains import DOMAINS, domain_of
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.measures import is_rate_test
@@ -12,7 +13,7 @@ from babysit.text import number
 GRADCHECK = Remedy(
     name="mend-operation",
     text="Look in its backward for a division by zero or the slope of a square root at 0, and "
-    "compare it with `torch.autograd.gradcheck`.",
+    "compare it with `babysit.gradcheck`.",
 )
 
 
@@ -24,7 +25,8 @@ class NonFiniteGradient(Rule):
         is NaN. The loss of that step looks innocent: its slope is what broke.
 
     How it decides:
-        The norm of the gradients that the optimizer received was not finite at a step whose loss
+        A copy of the process goes through the step again with every operation watched, and names
+        the first that made such a value. Where no copy can be kept: the norm of the gradients that the optimizer received was not finite at a step whose loss
         was; or the weights were not finite at the first bad loss, after losses and gradients
         without any explosion. The operation is one whose slope is infinite at an operand that the
         graph of a sampled step shows, such as the square root of zero.
@@ -70,6 +72,17 @@ class NonFiniteGradient(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """The first finite loss with a gradient that is not."""
+        found = autopsy.exact(run)
+        if found is None:
+            yield from self._in_graphs(run)
+        elif found.is_of_gradient and not found.arrived and not is_rate_test(run):
+            loss = run.series("loss").at(found.step)
+            text = f" of {number(loss)}" if loss is not None and np.isfinite(loss) else ""
+            what = f"the gradient became {autopsy.kind(found.birth)} at step {found.step:,}"
+            yield autopsy.finding(found, run, f"{what}, while the loss{text} was finite")
+
+    def _in_graphs(self, run: Training) -> Conclusions:
+        """As norms and graphs of sampled steps show it."""
         first = self._first(run)
         if first is None or is_rate_test(run) or self._was_exploding(run, first):
             return

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from babysit import autopsy
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick
 from babysit.run import Training
@@ -48,6 +49,14 @@ class NonFiniteInput(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """The first operation that was given such data."""
+        watched = autopsy.exact(run)
+        if watched is None:
+            yield from self._in_graphs(run)
+        elif "data" in (watched.phase, watched.arrived):
+            yield autopsy.finding(watched, run, "NaN or Inf is in the data")
+
+    def _in_graphs(self, run: Training) -> Conclusions:
+        """What the graphs of sampled steps were given."""
         found = {
             label: (int(series.steps[series.values > 0][0]), float(series.values.max()))
             for label, series in run.places("non-finite-share").items()

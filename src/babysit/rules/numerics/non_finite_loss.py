@@ -2,25 +2,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from babysit import autopsy
+from babysit.autopsy import Autopsy
 from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.measures import is_rate_test
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
 from babysit.text import number
 
-UNSAFE = {
-    "Log": "take the logarithm of `x.clamp_min(1e-8)`, or use log_softmax / logsigmoid, which "
-    "never see a zero",
-    "Div": "add a small constant to the denominator: `x / (y + 1e-8)`",
-    "Sqrt": "take the root of `x + 1e-8`: its slope at 0 is infinite",
-    "Rsqrt": "take the root of `x + 1e-8`",
-    "Exp": "subtract the maximum first, as softmax and logsumexp do",
-    "Pow": "keep the base above 0: `x.clamp_min(1e-8)`",
-    "LinalgVectorNorm": "add a small constant under the root: the norm has no slope at 0",
-    "Std": "the standard deviation of constant values has no slope: add a small constant",
-    "Acos": "clamp its input to -1 + 1e-6 … 1 - 1e-6",
-}
-NAMES = {"Div": "division", "Log": "log", "Exp": "exp", "Pow": "pow", "LinalgVectorNorm": "norm"}
+FORWARD = ("forward", "evaluation")
+ELSEWHERE = ("evaluation", "look", "crash")
+LOG = {
+    "op": "log", "phase": "evaluation", "step": 4, "kind": "-inf", "count": 1, "size": 8,
+    "index": [3], "rows": [3], "dtype": "float32", "operands": [{"value": 0.0}], "key": 0,
+    "file": "train.py", "line": 40, "code": "score = torch.log(p).mean()",
+}  # fmt: skip
 
 
 class NonFiniteLoss(Rule):
@@ -31,8 +27,11 @@ class NonFiniteLoss(Rule):
         nothing learnt before survives.
 
     How it decides:
-        The value that backward was called on was not finite. The graph of that very step is
-        searched for the first operation whose result is not finite.
+        The value that backward was called on was not finite; or one that an evaluation gave, that
+        the script read, or that made it stop. A copy of the process from before goes through the
+        same steps again with every operation watched, and names the first that turned finite
+        values into others. Where no copy can be kept (a GPU, compiled code), the graph of that
+        step is searched.
 
     What to do:
         Mend the operation that is named; if the loss had been growing for some steps, the
@@ -47,8 +46,10 @@ class NonFiniteLoss(Rule):
 
     since = "0.1"
     severity = "error"
-    needs = ("loss",)
-    remedies = ("mend-operation", "check-data", "lower-lr")
+    needs = ()
+    remedies = (
+        "mend-operation", "check-data", "lower-lr", "clip-gradients", "compute-in-float32",
+    )  # fmt: skip
     explains = (
         "loss-not-decreasing", "dead-relu", "vanishing-gradients", "weights-not-updating",
         "unsafe-operation", "collapsed-outputs",
@@ -62,69 +63,69 @@ class NonFiniteLoss(Rule):
     examples = (
         sick(loss=[1.0, 0.8, float("nan"), float("nan")]),
         sick(loss=[float("inf")] * 3),
+        sick(loss=[1.0] * 5, facts={"autopsy": {"event": "evaluation", "step": 4, "birth": LOG}}),
         healthy(loss=[1.0, 0.8, 0.7, 0.6]),
     )
 
     def check(self, run: Training) -> Conclusions:
         """The first loss that is not finite, and where it came from."""
+        if is_rate_test(run):
+            return
+        series, found = run.series("loss"), autopsy.of(run)
+        bad = ~np.isfinite(series.values)
+        if bad.any():
+            yield self._in_training(run, found)
+        elif found is not None and found.event in ELSEWHERE and found.phase in FORWARD:
+            yield self._elsewhere(run, found)
+
+    def _in_training(self, run: Training, found: Autopsy | None) -> Finding:
         series = run.series("loss")
         bad = ~np.isfinite(series.values)
-        if not bad.any() or is_rate_test(run):
-            return
         recovered = not bad[-1] and bad.mean() <= self.max_recovered
         first = int(series.steps[bad][0])
         before = series.values[~bad & (series.steps < first)]
-        origin = run.facts.get("non_finite_origin") or {}
         value = number(series.values[bad][0])
         last = f"; the last finite loss was {number(before[-1])}" if len(before) else ""
-        yield Finding(
+        is_known = found is not None and bool(found.birth)
+        remedies = found.remedies(run) if found is not None and is_known else ()
+        return Finding(
             severity="warning" if recovered else self.severity,
             confidence=0.8 if recovered else 1.0,
-            message=f"the loss is {value} from step {first}{last}{described(origin)}",
-            where=self._where(run, origin),
+            message=f"the loss is {value} from step {first}{last}"
+            + (f": {found.sentence}" if found is not None and is_known else ""),
+            where=self._where(run, found),
             first_step=first,
-            evidence=(Evidence(signal="loss", value=value, limit="finite", steps=(first,)),),
-            remedies=tuple(self._remedies(origin, len(before))),
+            evidence=self._evidence(value, first, found),
+            remedies=remedies or self._remedies(not len(before)),
         )
 
-    def _where(self, run: Training, origin: dict[str, object]) -> Place | None:
-        if not origin:
+    def _elsewhere(self, run: Training, found: Autopsy) -> Finding:
+        """In an evaluation, in a loss that the script skips, in a check that ends the script."""
+        what = {
+            "evaluation": "an evaluation's loss is not finite",
+            "crash": "the script stopped at a value that is not finite",
+            "look": "a value that the script reads is NaN",
+        }[found.event]
+        if found.event == "look" and found.phase == "evaluation":
+            what = "a value that the evaluation reads is NaN"
+        return autopsy.finding(found, run, what)
+
+    def _where(self, run: Training, found: Autopsy | None) -> Place | None:
+        if found is None or found.place is None:
             return run.source("backward")
-        if not origin.get("line") and origin.get("layer"):
-            return run.layer_place(str(origin["layer"]), op=str(origin.get("op")))
-        known = {key: origin.get(key) for key in ("layer", "op", "file", "line", "code")}
-        return Place(**known)  # type: ignore[arg-type]  # read from JSON
+        if found.place.line is None and found.place.layer is not None:
+            return run.layer_place(found.place.layer, op=found.op)
+        return found.place
 
-    def _remedies(self, origin: dict[str, object], num_before: int) -> list[Remedy]:
-        op = str(origin.get("op", ""))
-        if op in UNSAFE:
-            return [
-                Remedy(name="mend-operation", text=UNSAFE[op][0].upper() + UNSAFE[op][1:] + ".")
-            ]
-        if op == "data":
-            text = "Look for NaN or Inf in the data before it reaches the model: torch.isfinite(x)."
-            return [Remedy(name="check-data", text=text)]
-        if num_before == 0:
+    def _evidence(self, value: str, step: int, found: Autopsy | None) -> tuple[Evidence, ...]:
+        loss = Evidence(signal="loss", value=value, limit="finite", steps=(step,))
+        if found is None or not found.method:
+            return (loss,)
+        return (loss, Evidence(signal="autopsy", value=found.method))
+
+    def _remedies(self, is_first: bool) -> tuple[Remedy, ...]:
+        if is_first:
             text = "No step had been taken: look at the data, the targets and the loss's formula."
-            return [Remedy(name="check-data", text=text)]
-        return [
-            Remedy(
-                name="lower-lr",
-                text="Divide the learning rate by 3 until no NaN appears in the first 100 steps.",
-            )
-        ]
-
-
-def described(origin: dict[str, object]) -> str:
-    """Which operation made it, in words."""
-    if not origin:
-        return ""
-    if origin.get("op") == "parameter":
-        return f"; the weights of `{origin.get('layer')}` were not finite any more"
-    if origin.get("op") == "data":
-        return f"; the data that enters `{origin.get('layer')}` already holds NaN or Inf"
-    name = NAMES.get(str(origin["op"]), str(origin["op"]).lower())
-    layer = f" after `{origin['layer']}`" if origin.get("layer") else ""
-    operand = origin.get("operand")
-    received = f", which received {number(float(str(operand)))}" if operand is not None else ""
-    return f"; the first operation with such a result is {name}{layer}{received}"
+            return (Remedy(name="check-data", text=text),)
+        text = "Divide the learning rate by 3 until no NaN appears in the first 100 steps."
+        return (Remedy(name="lower-lr", text=text),)

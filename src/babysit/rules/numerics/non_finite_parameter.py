@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from babysit import autopsy
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick
 from babysit.run import Training
@@ -22,7 +23,8 @@ class NonFiniteParameter(Rule):
     How it decides:
         All parameters are looked through when the first graph that uses them is read, before any
         update. Later ones count when all losses and gradients up to then were finite. Of the
-        buffers, only means and variances of normalisations.
+        buffers, only means and variances of normalisations. And where a second look at the steps
+        before a NaN shows that an update turned finite gradients into it.
 
     What to do:
         Look at the line that initialises or loads it: a division by a norm that may be zero, a
@@ -52,6 +54,16 @@ class NonFiniteParameter(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """Parameters that were broken before the training could have done it."""
+        watched = autopsy.exact(run)
+        if watched is not None and watched.phase == "optimizer":
+            what = f"the optimizer's update of step {watched.step:,} wrote"
+            what += f" {autopsy.kind(watched.birth)} into the weights"
+            yield autopsy.finding(watched, run, f"{what}, of a finite gradient")
+        else:
+            yield from self._before_training(run)
+
+    def _before_training(self, run: Training) -> Conclusions:
+        """As the graphs of sampled steps show them."""
         found = {
             name: (int(series.steps[0]), series.first)
             for name, series in run.places("non-finite-weights").items()

@@ -1,0 +1,1 @@
+"""Comparing a function's backward with its slope: calls, difference quotients, search."""
