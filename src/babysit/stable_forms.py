@@ -29,8 +29,8 @@ _SPECTRUM: Final = "Add a little noise or 1e-6 to the diagonal: equal values hav
 _FORMS: Final[dict[str, str]] = {
     "log": _LOG, "log2": _LOG, "log10": _LOG, "log1p": _LOG, "xlogy": _LOG, "log_prob": _LOG,
     "sqrt": _ROOT, "pow": "Keep the base above 0: `x.clamp_min(1e-8)`.", "norm": _ROOT,
-    "std": "Take the root of `x.var(correction=0) + 1e-8`: constant values have no slope there, and "
-    "of a single value (a last batch of one) the usual form is 0 / 0.", "rsqrt": _ROOT,
+    "std": "Take the root of `x.var(correction=0) + 1e-8`: constant values have no slope "
+    "there, and of a single value (a last batch of one) the usual form is 0 / 0.", "rsqrt": _ROOT,
     "div": _DIVISION, "reciprocal": _DIVISION, "addcdiv": _DIVISION, "normalize": _DIVISION,
     "exp": _EXP, "exp2": _EXP, "expm1": _EXP, "sinh": _EXP, "cosh": _EXP, "softplus": _EXP,
     "acos": _ARC, "asin": _ARC, "atanh": _ARC, "erfinv": _ARC,

@@ -21,8 +21,8 @@ from torch.optim.optimizer import (
 from babysit.instrument.names import Names
 from babysit.instrument.replay import blackbox
 from babysit.instrument.replay.births import Birth, Births, Made
-from babysit.instrument.replay.operations import is_finite
 from babysit.instrument.replay.numpy_faults import NumpyFaults
+from babysit.instrument.replay.operations import is_finite
 from babysit.instrument.trainings import parameters_of
 
 STEPS_BEYOND: Final = 2

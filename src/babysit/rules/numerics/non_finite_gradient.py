@@ -15,6 +15,10 @@ GRADCHECK = Remedy(
     text="Look in its backward for a division by zero or the slope of a square root at 0, and "
     "compare it with `babysit.gradcheck`.",
 )
+SEARCH = Remedy(
+    name="detect-anomaly",
+    text="Wrap the step in torch.autograd.detect_anomaly(): it names the operation.",
+)
 
 
 class NonFiniteGradient(Rule):
@@ -26,10 +30,10 @@ class NonFiniteGradient(Rule):
 
     How it decides:
         A copy of the process goes through the step again with every operation watched, and names
-        the first that made such a value. Where no copy can be kept: the norm of the gradients that the optimizer received was not finite at a step whose loss
-        was; or the weights were not finite at the first bad loss, after losses and gradients
-        without any explosion. The operation is one whose slope is infinite at an operand that the
-        graph of a sampled step shows, such as the square root of zero.
+        the first that made such a value. Where no copy can be kept: the norm of the gradients
+        that the optimizer received was not finite at a step whose loss was; or the weights were
+        not finite at the first bad loss, without any explosion before. The operation is then one
+        whose slope is infinite at an operand that a sampled graph shows.
 
     What to do:
         Keep the operand away from the point: ``(x + 1e-8).sqrt()``. A ``torch.where`` around the
@@ -95,8 +99,8 @@ class NonFiniteGradient(Rule):
         place = f"; the slope of {op} is infinite there" if op and not is_own else ""
         place = f"; the backward of `{op}`, a function of your own, is suspect" if is_own else place
         domain = DOMAINS.get(node.op) if node is not None else None
+        cure = Remedy(name="mend-operation", text=domain.cure) if domain is not None else SEARCH
         yield Finding(
-            severity=self.severity,
             confidence=0.97 if op and not is_own else 0.9,
             message=f"the gradient became {number(value or float('nan'))} at step {first}, while "
             f"the loss{text} was finite{place}",
@@ -106,14 +110,7 @@ class NonFiniteGradient(Rule):
                 Evidence(signal="gradient-norm", value=number(value or float("nan")),
                          limit="finite", steps=(first,)),
             ),
-            remedies=(
-                Remedy(name="mend-operation", text=domain.cure)
-                if domain
-                else GRADCHECK
-                if is_own
-                else Remedy(name="detect-anomaly", text="Wrap the step in "
-                            "torch.autograd.detect_anomaly(): it names the operation."),
-            ),
+            remedies=(GRADCHECK if is_own else cure,),
         )  # fmt: skip
 
     def _first(self, run: Training) -> int | None:
