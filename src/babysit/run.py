@@ -30,6 +30,7 @@ class Parameter:
         kind: class of that layer (``Linear``), empty for a bare tensor.
         trainable: whether it requires a gradient.
         optimized: whether any optimizer holds it.
+        is_own: whether an optimizer of this very training holds it; all are where there is none.
         is_parameter: an ``nn.Parameter``; ``False`` for a bare tensor that requires a gradient.
         in_model: whether a model that was seen to run holds it.
         registered: ``False`` where it hides in a plain list or dictionary of its module.
@@ -44,6 +45,7 @@ class Parameter:
     dtype: str = "float32"
     trainable: bool = True
     optimized: bool = True
+    is_own: bool = True
     is_parameter: bool = True
     in_model: bool = False
     registered: bool = True
@@ -141,6 +143,12 @@ class Training:
         """A source place among the facts, such as ``backward`` or ``optimizer``."""
         fact = self.facts.get(f"{name}_place")
         return Place(**fact) if fact else None
+
+    @property
+    def loss_place(self) -> Place | None:
+        """The line that made the loss, where one was seen."""
+        last = (wiring.nodes[-1] for wiring in self.wirings if wiring.nodes)
+        return next((replace(node.place, layer=None) for node in last if node.line), None)
 
     def source_of_rate(self) -> Place | None:
         """Where the learning rate was given: the optimizer; without one, where steps are taken."""
