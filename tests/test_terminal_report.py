@@ -164,6 +164,12 @@ def test_a_run_interrupted_before_any_training_does_not_guess_about_torch() -> N
     assert "torch imported" not in text
 
 
+def test_an_error_that_a_warning_explains_is_counted_in_the_summary() -> None:
+    folded = replace(SOFTMAX, because_of=DEAD.rule)
+    text = text_of(Diagnosis(findings=(DEAD, folded), examined=(DEAD.rule, folded.rule)), run_of())
+    assert "Found 1 warning, which explains 1 error; 0 of 2 rules found nothing." in text
+
+
 def test_several_trainings_are_told_apart() -> None:
     run = run_of()
     run.trainings[2] = Training(name="training 2 (Critic)", number=2)

@@ -280,9 +280,14 @@ def clean(diagnosis: Diagnosis, run: Run) -> str:
 
 
 def tally(diagnosis: Diagnosis) -> str:
-    """How many findings of each severity, and how many rules found nothing."""
+    """How many findings of each severity, folded ones where graver; how many rules are silent."""
     amounts = Counter(finding.severity for finding in diagnosis.roots)
     found = listing(count(amounts[s], NOUNS[s]) for s in SEVERITIES if amounts[s])
+    worst = diagnosis.worst()
+    if worst is not None and not amounts[worst]:  # what --fail-on goes by is folded
+        folded = sum(finding.severity == worst for finding in diagnosis.findings)
+        verb = "explains" if len(diagnosis.roots) == 1 else "explain"
+        found += f", which {verb} {count(folded, NOUNS[worst])}"
     guilty = {finding.rule for finding in diagnosis.findings}
     silent = len([name for name in diagnosis.examined if name not in guilty])
     return f"Found {found}; {silent} of {count(len(diagnosis.examined), 'rule')} found nothing."
