@@ -458,6 +458,34 @@ def test_a_ready_made_model_gives_its_training_the_name_of_its_variable(
     assert titles(watched.run) == ["training 1 (body)", "training 2 (teacher)"]
 
 
+def test_layers_without_a_name_are_told_with_their_class() -> None:
+    with Watched() as watched:
+        model = nn.Sequential(nn.Linear(6, 4), nn.Softmax(dim=1))
+        fit(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    training = watched.training
+    assert training.titled("`0`, `1`, `0` and `2`") == (
+        "`0` (Linear 6→4), `1` (Softmax), `0` and `2`"
+    )
+    assert watched.watch.diagnosis is not None
+    (finding,) = (f for f in watched.watch.diagnosis.findings if f.severity == "error")
+    assert "the output of `1` (Softmax) is already" in finding.message
+    assert finding.to_json()["where"]["layer"] == "1"
+
+
+def test_a_loss_module_is_no_layer() -> None:
+    criterion = nn.CrossEntropyLoss()
+    model = Net()
+    with Watched() as watched:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(4):
+            optimizer.zero_grad()
+            criterion(model(DATA), LABELS).backward()
+            optimizer.step()
+    nodes = {node.op: node for node in watched.training.wirings[0].nodes}
+    assert nodes["NllLoss"].layer == "head"  # as for the function: what gave it its scores
+    assert nodes["Relu"].layer == "body"
+
+
 def test_a_loss_that_does_not_reach_what_its_optimizer_holds_is_told_so() -> None:
     with Watched() as watched:
         train_in_turn(Actor(), nn.Sequential(nn.Linear(2, 2)), reaches_actor=False)

@@ -13,7 +13,7 @@ from babysit.diagnosis import NOT_TRAINED, Diagnosis
 from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.page import shorten, shorten_path
 from babysit.reports.terminal import TerminalReport, announcement, duration, proof, sureness
-from babysit.run import Run, Training
+from babysit.run import Parameter, Run, Training
 
 Gold = Callable[[str, str], None]
 
@@ -168,6 +168,15 @@ def test_an_error_that_a_warning_explains_is_counted_in_the_summary() -> None:
     folded = replace(SOFTMAX, because_of=DEAD.rule)
     text = text_of(Diagnosis(findings=(DEAD, folded), examined=(DEAD.rule, folded.rule)), run_of())
     assert "Found 1 warning, which explains 1 error; 0 of 2 rules found nothing." in text
+
+
+def test_a_layer_without_a_name_is_shown_with_its_class() -> None:
+    run = run_of()
+    weight = Parameter(name="0.weight", layer="0", kind="Linear", shape=(8, 4))
+    run.trainings[1].parameters = {"0.weight": weight}
+    finding = replace(DEAD, where=Place(layer="0", op="Relu"))
+    text = text_of(Diagnosis(findings=(finding,), examined=(finding.rule,)), run)
+    assert "where     layer `0` (Linear 4→8), operation Relu" in text
 
 
 def test_several_trainings_are_told_apart() -> None:

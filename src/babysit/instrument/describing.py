@@ -58,7 +58,8 @@ class Describer:
         layers = [m for root in roots for m in root.modules() if behaves_by_mode(m)]
         state.roots = [weakref.ref(root) for root in roots]
         state.mode_layers = [weakref.ref(layer) for layer in layers[:MAX_MODE_LAYERS]]
-        self.facts(state, layer_places=self._names.places(roots))
+        kinds = self._names.kinds(roots)
+        self.facts(state, layer_places=self._names.places(roots), layer_kinds=kinds)
 
     def _adopt_wiring(self, state: TrainingState, reading: Pending) -> None:
         assert reading.wiring is not None

@@ -157,6 +157,11 @@ class Names:
         found = ((self.layer(module), self.place_of(module)) for module in [*own, *hidden])
         return {name: place for name, place in found if name and place}
 
+    def kinds(self, modules: Iterable[nn.Module]) -> dict[str, str]:
+        """The classes of layers that have but a number, as those of a ``Sequential``."""
+        found = ((self.layer(m), type(m).__name__) for root in modules for m in root.modules())
+        return {name: kind for name, kind in found if name and name.rpartition(".")[2].isdigit()}
+
     def search_frames(self, wanted: Iterable[Tensor]) -> None:
         """Name tensors by the variables that hold them, or their model, in the user's frames.
 

@@ -84,12 +84,12 @@ class TerminalReport:
 
     def _judged(self, page: Page, diagnosis: Diagnosis, run: Run) -> None:
         for finding in diagnosis.roots:
-            self._finding(page, finding, diagnosis)
+            self._finding(page, finding, diagnosis, run)
         if not diagnosis.roots:
             page.paragraph(clean(diagnosis, run), style="bold green" if is_clean(diagnosis) else "")
             page.blank()
 
-    def _finding(self, page: Page, finding: Finding, diagnosis: Diagnosis) -> None:
+    def _finding(self, page: Page, finding: Finding, diagnosis: Diagnosis, run: Run) -> None:
         page.parts(
             (finding.severity.upper(), SEVERITY_STYLES[finding.severity]),
             (f"  {finding.rule}", "bold"),
@@ -99,7 +99,7 @@ class TerminalReport:
         page.paragraph(sentence(finding.message), indent=2)
         page.blank()
         if finding.where is not None:
-            self._place(page, finding.where)
+            self._place(page, finding.where, layer_title(finding, run))
         for index, evidence in enumerate(finding.evidence):
             page.entry("" if index else "evidence", proof(evidence))
         for index, remedy in enumerate(finding.remedies):
@@ -113,8 +113,8 @@ class TerminalReport:
             page.entry("" if index else "explains", shorten(f"{other.rule}: {other.message}", room))
         page.blank()
 
-    def _place(self, page: Page, place: Place) -> None:
-        words = spoken(place, self.width - 14)
+    def _place(self, page: Page, place: Place, layer: str) -> None:
+        words = spoken(place, layer, self.width - 14)
         if words:
             page.entry("where", words)
         lines = list(excerpt(place))
@@ -211,10 +211,18 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def spoken(place: Place, room: int) -> str:
+def layer_title(finding: Finding, run: Run) -> str:
+    """The layer of a finding, with its class where it has but a number; empty without one."""
+    layer = finding.where.layer if finding.where is not None else None
+    known = (t for t in run.trainings.values() if finding.training in (None, t.name))
+    training = next(known, None)
+    return training.layer_title(layer) if layer and training is not None else ""
+
+
+def spoken(place: Place, title: str, room: int) -> str:
     """Layer, file and line, as far as they are known."""
     line = "" if place.line is None else f":{place.line}"
-    layer = f"layer `{place.layer}`" if place.layer else ""
+    layer = f"layer {title}" if title else ""
     if place.file is not None:
         left = room - len(line) - (len(layer) + 2 if layer else 0)
         return ", ".join(filter(None, (layer, shorten_path(place.file, max(left, 16)) + line)))
