@@ -305,7 +305,7 @@ def sick(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
 def test_a_sick_training_is_announced_and_reported_on_stderr(sick: tuple[Path, Result]) -> None:
     _, result = sick
     announced, _, report = result.stderr.partition("\n\n")
-    assert announced.startswith("babysit: step 1: error softmax-before-cross-entropy: ")
+    assert announced.startswith("babysit: step 0: error softmax-before-cross-entropy: ")
     assert "\nERROR  softmax-before-cross-entropy  certain\n" in report
     assert "Stored: `babysit show " in report
 

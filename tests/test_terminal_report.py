@@ -250,17 +250,42 @@ def test_a_terminal_shows_colours_unless_the_user_forbids_them(
     assert ("\x1b" in report.render(FOUND, run_of())) == colour
 
 
-def test_an_announcement_is_one_short_line_with_its_place() -> None:
+def test_an_announcement_on_a_terminal_is_one_short_line_with_its_place() -> None:
     long = replace(SOFTMAX, message="the loss is\nNaN " + "and stays so " * 30)
-    line = announcement(long, 1234)
+    line = announcement(long, 1234, is_short=True)
     assert line.startswith("babysit: step 1,234: error softmax-before-cross-entropy: the loss is N")
     assert line.endswith(" … (train.py:4)")
     assert len(line) <= 160
     assert "\n" not in line
 
 
+def test_an_announcement_on_a_terminal_is_cut_between_clauses() -> None:
+    line = announcement(SOFTMAX, 0, is_short=True)
+    assert line.endswith("softmax is applied twice: the output of `head` is already a softmax …"
+                         " (train.py:4)")  # fmt: skip
+
+
+def test_an_announcement_for_a_file_is_whole() -> None:
+    line = announcement(replace(SOFTMAX, message="a\n" + "b, " * 99), 0, is_short=False)
+    assert line.endswith(f"cross-entropy: a {('b, ' * 99).strip()} (train.py:4)")
+
+
+@pytest.mark.parametrize("is_short", [True, False])
+def test_the_path_of_an_announcement_can_be_clicked(is_short: bool) -> None:
+    file = "/home/someone/" + "deeply/nested/" * 12 + "train.py"
+    line = announcement(replace(SOFTMAX, where=Place(file=file, line=4)), 0, is_short=is_short)
+    assert line.endswith(f" ({file}:4)")
+    assert "softmax is applied twice" in line
+
+
 def test_an_announcement_without_a_place_has_no_parentheses() -> None:
-    assert announcement(STUCK, 3).endswith("2.27 over the last")
+    assert announcement(STUCK, 3, is_short=True).endswith("2.27 over the last")
+
+
+def test_what_a_finding_explains_is_told_to_its_end() -> None:
+    text = text_of(FOUND, run_of(), width=60)
+    told = f"explains loss-not-decreasing: {STUCK.message}"
+    assert told in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import IO, Final
 from babysit import catalogue
 from babysit.diagnosis import Diagnosis
 from babysit.findings import SEVERITIES, Evidence, Finding, Place
-from babysit.page import SEVERITY_STYLES, WIDTH, Page, shorten, shorten_path, terminal
+from babysit.page import SEVERITY_STYLES, WIDTH, Page, clauses, shorten_path, terminal
 from babysit.run import Run
 from babysit.signal import CHECKUP
 from babysit.text import count, listing, number, percent
@@ -19,7 +19,7 @@ from babysit.text import count, listing, number, percent
 SURENESS: Final = ((0.95, "certain"), (0.85, "very likely"), (0.7, "likely"), (0.0, "possible"))
 NOUNS: Final = {"error": "error", "warning": "warning", "advice": "suggestion"}
 ANNOUNCEMENT_WIDTH: Final = 160
-PLACE_WIDTH: Final = 40
+MIN_MESSAGE: Final = 60
 CONTEXT: Final = 1
 MAX_REASONS: Final = 4
 
@@ -109,8 +109,7 @@ class TerminalReport:
         if why:
             page.entry("why", why)
         for index, other in enumerate(diagnosis.consequences(finding)):
-            room = self.width - 14
-            page.entry("" if index else "explains", shorten(f"{other.rule}: {other.message}", room))
+            page.entry("" if index else "explains", f"{other.rule}: {other.message}")
         page.blank()
 
     def _place(self, page: Page, place: Place, layer: str) -> None:
@@ -163,15 +162,18 @@ class TerminalReport:
         page.blank()
 
 
-def announcement(finding: Finding, steps: int) -> str:
-    """One line on a finding, to be read while the training runs."""
-    place = finding.where
-    where = ""
-    if place is not None and place.file is not None:
-        where = f" ({shorten_path(place.file, PLACE_WIDTH)}:{place.line})"
-    start = f"babysit: step {steps:,}: {finding.severity} {finding.rule}: "
-    room = ANNOUNCEMENT_WIDTH - len(start) - len(where)
-    return start + shorten(" ".join(finding.message.split()), room) + where
+def announcement(finding: Finding, step: int, *, is_short: bool) -> str:
+    """One line on a finding, to be read while the training runs.
+
+    Args:
+        step: the last one taken, counted from 0.
+        is_short: whether the message may lose its last clauses; the path is always whole.
+    """
+    place, message = finding.where, " ".join(finding.message.split())
+    where = f" ({place.file}:{place.line})" if place is not None and place.file is not None else ""
+    start = f"babysit: step {step:,}: {finding.severity} {finding.rule}: "
+    room = max(ANNOUNCEMENT_WIDTH - len(start) - len(where), MIN_MESSAGE)
+    return start + (clauses(message, room) if is_short else message) + where
 
 
 # -- wording ---------------------------------------------------------------------------------
