@@ -9,6 +9,7 @@ from babysit import catalogue
 from babysit.cli.explain import clinic, margins
 from babysit.cli.output import difference
 from babysit.rule import Rule
+from babysit.signal import CHECKUP
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "rules"
 
@@ -20,7 +21,7 @@ def page(rule: type[Rule]) -> str:
         "",
         rule.summary(),
         "",
-        f"*{rule.severity}, since {rule.since}{', needs a checkup' * rule.needs_checkup()}*",
+        f"*{rule.severity}, since {rule.since}{f', {CHECKUP}' * rule.needs_checkup()}*",
         "",
     ]
     for heading, text in rule.sections().items():

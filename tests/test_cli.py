@@ -388,6 +388,16 @@ def test_a_rule_is_explained_with_what_chose_its_limits(here: Here) -> None:
 
 
 @pytest.mark.parametrize("name", catalogue.rules())
+def test_no_rule_refers_to_a_command_that_does_not_exist(here: Here, name: str) -> None:
+    named = re.findall(r"`babysit (\w+)", here("explain", name)[1])
+    assert set(named) <= set(COMMANDS)
+
+
+def test_a_rule_that_waits_for_experiments_says_so(here: Here) -> None:
+    assert "needs experiments (not available yet)" in here("explain", "label-noise")[1]
+
+
+@pytest.mark.parametrize("name", catalogue.rules())
 def test_every_rule_can_be_explained_within_80_columns(here: Here, name: str) -> None:
     code, out, _ = here("explain", name)
     assert code == 0

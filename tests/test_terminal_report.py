@@ -14,6 +14,7 @@ from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.page import shorten, shorten_path
 from babysit.reports.terminal import TerminalReport, announcement, duration, proof, sureness
 from babysit.run import Parameter, Run, Training
+from babysit.signal import CHECKUP
 
 Gold = Callable[[str, str], None]
 
@@ -177,6 +178,30 @@ def test_a_layer_without_a_name_is_shown_with_its_class() -> None:
     finding = replace(DEAD, where=Place(layer="0", op="Relu"))
     text = text_of(Diagnosis(findings=(finding,), examined=(finding.rule,)), run)
     assert "where     layer `0` (Linear 4→8), operation Relu" in text
+
+
+WAITING = {f"waiting-{index}": CHECKUP for index in range(7)}
+MANY = Diagnosis(
+    examined=(SOFTMAX.rule,),
+    not_examined=WAITING | {f"rule-{index}": f"reason {index}" for index in range(5)},
+)
+
+
+def test_rules_that_wait_for_experiments_are_counted_and_not_promised() -> None:
+    text = " ".join(text_of(MANY, run_of()).split())
+    assert "Not examined: 7 rules that need experiments (not available yet) and 5 that do" in text
+    assert "checkup" not in text
+
+
+def test_why_lists_all_rules_that_did_not_examine() -> None:
+    text = TerminalReport(tells_why=True).render(MANY, run_of())
+    assert [name for name in MANY.not_examined if name not in text] == []
+    assert " more" not in text
+
+
+def test_without_a_stored_run_the_report_names_the_option_that_lists_the_rules() -> None:
+    text = " ".join(TerminalReport().render(MANY, run_of()).split())
+    assert "; `babysit run --json PATH` lists them." in text
 
 
 def test_several_trainings_are_told_apart() -> None:

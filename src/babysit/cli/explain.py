@@ -29,12 +29,15 @@ def command(name: str) -> None:
     """
     from babysit import catalogue
     from babysit.page import Page
+    from babysit.signal import CHECKUP
 
     rule = catalogue.rule(name.lower().replace("_", "-"))
     page = Page.for_stream(sys.stdout)
     page.headline(rule.name(), f"{rule.severity}, {rule.group()}, since {rule.since}")
     page.blank()
     page.paragraph(plain(rule.summary()))
+    if rule.needs_checkup():
+        page.paragraph(f"It {CHECKUP}.")
     for heading, text in rule.sections().items():
         page.section(heading)
         page.paragraph(plain(text), indent=2)

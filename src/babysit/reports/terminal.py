@@ -22,6 +22,7 @@ ANNOUNCEMENT_WIDTH: Final = 160
 MIN_MESSAGE: Final = 60
 CONTEXT: Final = 1
 MAX_REASONS: Final = 4
+MAX_NAMES: Final = 6
 
 
 class TerminalReport:
@@ -141,7 +142,7 @@ class TerminalReport:
         if len(reasons) > 1:
             page.paragraph("Not examined:")
         for why, rules in reasons.items():
-            names = listing(rules, most=6)
+            names = listing(rules, most=len(rules) if self.tells_why else MAX_NAMES)
             if len(reasons) > 1:
                 page.paragraph(f"{names}: {why}", indent=2, hang=2)
             else:
@@ -151,10 +152,13 @@ class TerminalReport:
         """How many rules did not examine, and where to read why."""
         total = sum(len(rules) for rules in reasons.values())
         waiting = len(reasons.get(CHECKUP, ()))
-        parts = [f"{count(waiting, 'rule')} that need a checkup"] if waiting else []
+        noun, verb = (
+            ("rule", CHECKUP) if waiting == 1 else ("rules", CHECKUP.replace("needs", "need"))
+        )
+        parts = [f"{waiting} {noun} that {verb}"] if waiting else []
         parts.append(f"{total - waiting} that do not apply to this training")
-        where = f"; `{self.again} --why` lists them" if self.again else "; `--json` lists them"
-        return f"Not examined: {' and '.join(parts)}{where}."
+        command = f"{self.again} --why" if self.again else "babysit run --json PATH"
+        return f"Not examined: {' and '.join(parts)}; `{command}` lists them."
 
     def _no_training(self, page: Page, run: Run) -> None:
         page.paragraph("No training was seen.", style="bold yellow")

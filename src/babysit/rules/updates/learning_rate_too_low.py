@@ -34,8 +34,7 @@ class LearningRateTooLow(Rule):
         still falls; a larger step would have gone there at once.
 
     What to do:
-        Multiply the rate by 10 until the loss falls visibly within the first hundred steps;
-        ``babysit lr`` will find it.
+        Multiply the rate by 10 until the loss falls visibly within the first hundred steps.
 
     When it is wrong:
         Fine-tuning moves weights little and is right to: there the loss falls or begins low.

@@ -23,7 +23,7 @@ class LossNotDecreasing(Rule):
 
     What to do:
         Check that inputs and labels belong together, then see whether the net can learn ten
-        examples by heart (``babysit checkup``).
+        examples by heart.
 
     When it is wrong:
         Losses that need not fall (GAN, policy gradient, negative log-densities), a training
