@@ -328,7 +328,12 @@ def test_sureness_is_told_in_words(confidence: float, word: str) -> None:
         (Evidence(signal="loss", value=float("nan"), limit="finite", steps=(63,)),
          "loss: NaN, expected finite (step 63)"),
         (Evidence(signal="dead-share", value=0.7, limit=0.5, steps=(10, 2000)),
-         "dead-share: 0.7, limit 0.5 (steps 10 to 2,000)"),
+         "share of units that are dead: 0.7, limit 0.5 (steps 10 to 2,000)"),
+        (Evidence(signal="gradient-spread", value=3), "gradient spread: 3"),
+        (Evidence(signal="samples without gradient", value=8, limit=0),
+         "steps looked at in which it got no gradient: 8, expected 0"),
+        (Evidence(signal="wiring", value="Addmm → batch norm"),
+         "operations: linear layer → batch norm"),
         (Evidence(signal="shape", value="(32, 1)"), "shape: (32, 1)"),
     ],
 )  # fmt: skip

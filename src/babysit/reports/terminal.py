@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Final
 
-from babysit import catalogue
+from babysit import catalogue, labels
 from babysit.diagnosis import Diagnosis
 from babysit.findings import SEVERITIES, Evidence, Finding, Place
 from babysit.page import SEVERITY_STYLES, WIDTH, Page, clauses, shorten_path, terminal
@@ -253,11 +253,14 @@ def excerpt(place: Place) -> Iterator[tuple[int, str]]:
 
 
 def proof(evidence: Evidence) -> str:
-    """A measured value beside its limit, and when: ``loss: NaN, expected finite (step 63)``."""
+    """A measured value beside its limit, and when: ``loss: NaN, expected finite (step 63)``.
+
+    Quantities are called by their labels; a limit of nothing is what was expected.
+    """
     value, limit = quantity(evidence.value), evidence.limit
     beside = ""
-    if isinstance(limit, str):
-        beside = f", expected {limit}"
+    if isinstance(limit, str) or limit == 0:
+        beside = f", expected {quantity(limit)}"
     elif limit is not None:
         beside = f", limit {number(limit)}"
     steps = evidence.steps
@@ -266,11 +269,11 @@ def proof(evidence: Evidence) -> str:
         when = f" (step {steps[0]:,})"
     elif steps:
         when = f" (steps {steps[0]:,} to {steps[-1]:,})"
-    return f"{evidence.signal}: {value}{beside}{when}"
+    return f"{labels.label(evidence.signal)}: {value}{beside}{when}"
 
 
 def quantity(value: float | str) -> str:
-    return value if isinstance(value, str) else number(value)
+    return labels.plain(value) if isinstance(value, str) else number(value)
 
 
 def reason(rule: str) -> str:
