@@ -40,7 +40,12 @@ def page(rule: type[Rule]) -> str:
         ]
         lines.append("")
     pair = clinic() / rule.name().replace("-", "_")
-    lines += ["## The prescription", "", "From the sick clinic program to the healthy one:", ""]
+    lines += [
+        "## The prescription",
+        "",
+        "A program with this fault, and the same program cured:",
+        "",
+    ]
     lines += ["```diff", *difference(pair / "sick.py", pair / "healthy.py"), "```", ""]
     return "\n".join(lines)
 
