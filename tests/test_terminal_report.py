@@ -204,6 +204,21 @@ def test_without_a_stored_run_the_report_names_the_option_that_lists_the_rules()
     assert "; `babysit run --json PATH` lists them." in text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "share", "is_explained"), [(4.6, 0.16, True), (4.6, 0.01, False), (60, 0.03, False)]
+)
+def test_a_short_run_is_told_why_watching_cost_more(
+    seconds: float, share: float, is_explained: bool
+) -> None:
+    run = run_of()
+    run.ending |= {"seconds": seconds, "overhead": {"seconds": share * seconds, "share": share}}
+    text = " ".join(text_of(CLEAN, run).split())
+    told = (
+        "Every run is examined closely at first, by a fixed allowance, which shows in short ones."
+    )
+    assert (told in text) == is_explained
+
+
 def test_several_trainings_are_told_apart() -> None:
     run = run_of()
     run.trainings[2] = Training(name="training 2 (Critic)", number=2)

@@ -21,6 +21,10 @@ NOUNS: Final = {"error": "error", "warning": "warning", "advice": "suggestion"}
 ANNOUNCEMENT_WIDTH: Final = 160
 MIN_MESSAGE: Final = 60
 CONTEXT: Final = 1
+SHORT_SECONDS: Final = 20
+ALLOWANCE_NOTE: Final = (
+    "Every run is examined closely at first, by a fixed allowance, which shows in short ones."
+)
 MAX_REASONS: Final = 4
 MAX_NAMES: Final = 6
 
@@ -130,7 +134,9 @@ class TerminalReport:
         cost, seconds = run.ending.get("overhead"), run.ending.get("seconds")
         if cost and seconds and run.has_trained:
             spent = f"{duration(cost['seconds'])} of {duration(seconds)}"
-            page.paragraph(f"Watching cost {spent} ({percent(cost['share'])}).")
+            felt = seconds < SHORT_SECONDS and cost["share"] > run.header.get("budget", 0.02)
+            note = f" {ALLOWANCE_NOTE}" if felt else ""
+            page.paragraph(f"Watching cost {spent} ({percent(cost['share'])}).{note}", hang=2)
         if self.again:
             page.paragraph(f"Stored: `{self.again}` shows this again.")
         page.paragraph(f"Next: {following(diagnosis, run)}", hang=2)
