@@ -9,6 +9,7 @@ from babysit import catalogue
 from babysit.cli.explain import clinic, margins
 from babysit.cli.output import difference
 from babysit.rule import Rule
+from babysit.signal import CHECKUP
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "rules"
 
@@ -20,7 +21,7 @@ def page(rule: type[Rule]) -> str:
         "",
         rule.summary(),
         "",
-        f"*{rule.severity}, since {rule.since}{', needs a checkup' * rule.needs_checkup()}*",
+        f"*{rule.severity}, since {rule.since}{f', {CHECKUP}' * rule.needs_checkup()}*",
         "",
     ]
     for heading, text in rule.sections().items():
@@ -39,7 +40,12 @@ def page(rule: type[Rule]) -> str:
         ]
         lines.append("")
     pair = clinic() / rule.name().replace("-", "_")
-    lines += ["## The prescription", "", "From the sick clinic program to the healthy one:", ""]
+    lines += [
+        "## The prescription",
+        "",
+        "A program with this fault, and the same program cured:",
+        "",
+    ]
     lines += ["```diff", *difference(pair / "sick.py", pair / "healthy.py"), "```", ""]
     return "\n".join(lines)
 

@@ -115,6 +115,10 @@ MISUSES = {
         ["explain", "softmax"],
         "There is no rule 'softmax'. Did you mean 'softmax-before-cross-entropy' or",
     ),
+    "a word that is like no rule": (
+        ["explain", "nonsense"],
+        "There is no rule 'nonsense'. `babysit rules` lists them all.",
+    ),
     "no stored runs": (["show"], "No run is stored in .babysit/. `babysit run SCRIPT` stores one"),
     "no such folder": (["show", "--folder", "x"], "No run is stored in x/."),
 }
@@ -305,7 +309,7 @@ def sick(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
 def test_a_sick_training_is_announced_and_reported_on_stderr(sick: tuple[Path, Result]) -> None:
     _, result = sick
     announced, _, report = result.stderr.partition("\n\n")
-    assert announced.startswith("babysit: step 1: error softmax-before-cross-entropy: ")
+    assert announced.startswith("babysit: step 0: error softmax-before-cross-entropy: ")
     assert "\nERROR  softmax-before-cross-entropy  certain\n" in report
     assert "Stored: `babysit show " in report
 
@@ -385,6 +389,28 @@ def test_a_rule_is_explained_with_its_cure(here: Here, gold: Gold) -> None:
 def test_a_rule_is_explained_with_what_chose_its_limits(here: Here) -> None:
     _, out, _ = here("explain", "Dead_ReLU")
     assert "Limits\n  `max_share` = 0.5 share of a layer's units\n      51 healthy programs" in out
+
+
+def test_an_explanation_tells_its_remedies_and_introduces_its_prescription(here: Here) -> None:
+    out = " ".join(here("explain", "data-not-shuffled")[1].split())
+    assert "`shuffle`: Shuffle anew every epoch" in out
+    assert "Prescription A program with this fault, and the same program cured: --- sick" in out
+
+
+def test_what_was_measured_for_a_limit_says_of_what_and_under_which_conditions(here: Here) -> None:
+    out = " ".join(here("explain", "weight-decay-too-strong")[1].split())
+    assert "Measured: 1 healthy program, the rule's other conditions aside: 0.481." in out
+    assert "Measured: a program with this fault: 1.37." in out
+
+
+@pytest.mark.parametrize("name", catalogue.rules())
+def test_no_rule_refers_to_a_command_that_does_not_exist(here: Here, name: str) -> None:
+    named = re.findall(r"`babysit (\w+)", here("explain", name)[1])
+    assert set(named) <= set(COMMANDS)
+
+
+def test_a_rule_that_waits_for_experiments_says_so(here: Here) -> None:
+    assert "needs experiments (not available yet)" in here("explain", "label-noise")[1]
 
 
 @pytest.mark.parametrize("name", catalogue.rules())

@@ -35,7 +35,7 @@ def test_it_holds_the_finding_with_its_severity_in_colour() -> None:
     page = rendered()
     assert page.startswith("<!doctype html>")
     assert re.search(r'<span class="r-bold r-yellow">WARNING</span>', page)
-    assert "dead-share" in page
+    assert "share of units that are dead" in page
 
 
 def test_names_from_a_run_are_escaped() -> None:

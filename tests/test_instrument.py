@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any, Self
@@ -411,3 +412,86 @@ def test_gradients_kept_are_noticed_when_updates_are_made_by_hand(clears: bool) 
                         parameter.grad.zero_()
     kept = watched.training.series("gradients-kept").steps.tolist()
     assert kept[:9] == ([] if clears else list(range(2, 11)))
+
+
+class Actor(Net):
+    """One of two models that are trained in turn."""
+
+
+def titles(run: Run) -> list[str]:
+    return [training.name for training in run.trainings.values()]
+
+
+def train_in_turn(actor: nn.Module, critic: nn.Module, *, reaches_actor: bool) -> None:
+    """Each model has its own optimizer; both run in every step."""
+    for_actor = torch.optim.SGD(actor.parameters(), lr=0.01)
+    for_critic = torch.optim.SGD(critic.parameters(), lr=0.01)
+    for _ in range(12):
+        with torch.no_grad():
+            action = actor(DATA)
+        for_critic.zero_grad()
+        F.cross_entropy(critic(action), LABELS).backward()
+        for_critic.step()
+        for_actor.zero_grad()
+        critic(actor(DATA) if reaches_actor else action).mean().backward()
+        for_actor.step()
+
+
+@pytest.mark.parametrize("reaches_actor", [True, False])
+def test_a_training_is_named_after_the_model_whose_parameters_it_updates(
+    reaches_actor: bool,
+) -> None:
+    with Watched() as watched:
+        train_in_turn(Actor(), nn.Linear(2, 2), reaches_actor=reaches_actor)
+    assert titles(watched.run) == ["training 1 (Linear)", "training 2 (Actor)"]
+
+
+def test_a_ready_made_model_gives_its_training_the_name_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    teacher = nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 2))
+    monkeypatch.setattr(sys.modules["__main__"], "teacher", teacher, raising=False)
+    with Watched() as watched:
+        model = Net()
+        fit(model, torch.optim.SGD(model.body.parameters(), lr=0.1))
+        fit(teacher, torch.optim.SGD(teacher[1].parameters(), lr=0.1))
+    assert titles(watched.run) == ["training 1 (body)", "training 2 (teacher)"]
+
+
+def test_layers_without_a_name_are_told_with_their_class() -> None:
+    with Watched() as watched:
+        model = nn.Sequential(nn.Linear(6, 4), nn.Softmax(dim=1))
+        fit(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    training = watched.training
+    assert training.titled("`0`, `1`, `0` and `2`") == (
+        "`0` (Linear 6→4), `1` (Softmax), `0` and `2`"
+    )
+    assert watched.watch.diagnosis is not None
+    (finding,) = (f for f in watched.watch.diagnosis.findings if f.severity == "error")
+    assert "the output of `1` (Softmax) is already" in finding.message
+    assert finding.to_json()["where"]["layer"] == "1"
+
+
+def test_a_loss_module_is_no_layer() -> None:
+    criterion = nn.CrossEntropyLoss()
+    model = Net()
+    with Watched() as watched:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(4):
+            optimizer.zero_grad()
+            criterion(model(DATA), LABELS).backward()
+            optimizer.step()
+    nodes = {node.op: node for node in watched.training.wirings[0].nodes}
+    assert nodes["NllLoss"].layer == "head"  # as for the function: what gave it its scores
+    assert nodes["Relu"].layer == "body"
+
+
+def test_a_loss_that_does_not_reach_what_its_optimizer_holds_is_told_so() -> None:
+    with Watched() as watched:
+        train_in_turn(Actor(), nn.Sequential(nn.Linear(2, 2)), reaches_actor=False)
+    assert watched.watch.diagnosis is not None
+    (finding,) = (f for f in watched.watch.diagnosis.findings if f.severity == "error")
+    assert finding.rule == "weights-not-updating"
+    assert "does not depend on what its optimizer holds (" in finding.message
+    assert "critic(actor(DATA) if" in ((finding.where and finding.where.code) or "")
+    assert [remedy.name for remedy in finding.remedies] == ["keep-the-graph"]

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import CyclicLR, LRScheduler, StepLR
 from torch.utils.data import DataLoader, Dataset
 
 import babysit
+from babysit import catalogue
 from babysit.diagnosis import Diagnosis
 from babysit.findings import Finding
 from babysit.rule import Rule, training_of
@@ -23,6 +24,7 @@ from babysit.rules.updates.learning_rate_too_low import LearningRateTooLow
 from babysit.rules.updates.loss_not_decreasing import LossNotDecreasing
 from babysit.rules.updates.weight_decay_too_strong import WeightDecayTooStrong
 from babysit.run import Optimizer, Parameter
+from babysit.wiring import Node, chain
 
 GENERATOR = torch.Generator().manual_seed(5)
 DATA = torch.randn(256, 6, generator=GENERATOR)
@@ -453,3 +455,42 @@ def test_a_rate_is_changed_by_as_much_as_its_updates_ask(
     assert finding.remedies[0].change == {"name": "scale-learning-rate", "factor": factor}
     word = f"{factor:,}" if factor > 1 else f"{round(1 / factor)}"
     assert f"by {word}, to {rates[0] * factor:.3g}" in finding.remedies[0].text
+
+
+def message(rule: str, **record: Any) -> str:
+    """What a rule says of a training in plain numbers."""
+    judge: Rule = catalogue.rules()[rule]()
+    (finding,) = judge.conclude(training_of(**record))
+    assert isinstance(finding, Finding)
+    return finding.message
+
+
+def test_a_loss_at_the_level_of_guessing_is_told_as_that() -> None:
+    scores = Node(op="LogSoftmax", shape=(32, 10))
+    wiring = chain(scores, Node(op="NllLoss", facts={"reduction": 1}))
+    stuck = {"loss": [2.31 + 0.01 * (-1) ** step for step in range(300)]}
+    said = message("loss-not-decreasing", wiring=wiring, **stuck)
+    assert said == (
+        "the loss does not fall: it stays at guessing (2.3) over the first 30 steps and over the "
+        "last"
+    )
+    assert "2.31 over the first 30 steps, 2.31 over" in message("loss-not-decreasing", **stuck)
+
+
+@pytest.mark.parametrize(
+    ("distance", "words"), [(1, "anew at every step, 99"), (2, "anew about every 2 steps, 50")]
+)
+def test_how_often_an_optimizer_is_rebuilt_is_told_in_words(distance: int, words: str) -> None:
+    rebuilt = dict.fromkeys(range(1, 100, distance), 1.0)
+    optimizer = Optimizer(kind="Adam", groups=({"betas": (0.9, 0.999)},))
+    loss = [2.0] * 100
+    said = message("optimizer-recreated", loss=loss, optimizer_rebuilt=rebuilt, optimizer=optimizer)
+    assert words in said
+
+
+def test_batches_of_one_class_are_set_against_all_batches_together() -> None:
+    said = message("data-not-shuffled", label_purity=[1.0] * 20, label_majority=[0.4] * 20)
+    assert said == (
+        "the batches are sorted by label: 100 % of a batch belong to one class, the commonest "
+        "class of all batches together has 40 %"
+    )

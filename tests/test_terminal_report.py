@@ -13,7 +13,8 @@ from babysit.diagnosis import NOT_TRAINED, Diagnosis
 from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.page import shorten, shorten_path
 from babysit.reports.terminal import TerminalReport, announcement, duration, proof, sureness
-from babysit.run import Run, Training
+from babysit.run import Parameter, Run, Training
+from babysit.signal import CHECKUP
 
 Gold = Callable[[str, str], None]
 
@@ -164,6 +165,60 @@ def test_a_run_interrupted_before_any_training_does_not_guess_about_torch() -> N
     assert "torch imported" not in text
 
 
+def test_an_error_that_a_warning_explains_is_counted_in_the_summary() -> None:
+    folded = replace(SOFTMAX, because_of=DEAD.rule)
+    text = text_of(Diagnosis(findings=(DEAD, folded), examined=(DEAD.rule, folded.rule)), run_of())
+    assert "Found 1 warning, which explains 1 error; 0 of 2 rules found nothing." in text
+
+
+def test_a_layer_without_a_name_is_shown_with_its_class() -> None:
+    run = run_of()
+    weight = Parameter(name="0.weight", layer="0", kind="Linear", shape=(8, 4))
+    run.trainings[1].parameters = {"0.weight": weight}
+    finding = replace(DEAD, where=Place(layer="0", op="Relu"))
+    text = text_of(Diagnosis(findings=(finding,), examined=(finding.rule,)), run)
+    assert "where     layer `0` (Linear 4→8), operation Relu" in text
+
+
+WAITING = {f"waiting-{index}": CHECKUP for index in range(7)}
+MANY = Diagnosis(
+    examined=(SOFTMAX.rule,),
+    not_examined=WAITING | {f"rule-{index}": f"reason {index}" for index in range(5)},
+)
+
+
+def test_rules_that_wait_for_experiments_are_counted_and_not_promised() -> None:
+    text = " ".join(text_of(MANY, run_of()).split())
+    assert "Not examined: 7 rules that need experiments (not available yet) and 5 that do" in text
+    assert "checkup" not in text
+
+
+def test_why_lists_all_rules_that_did_not_examine() -> None:
+    text = TerminalReport(tells_why=True).render(MANY, run_of())
+    assert [name for name in MANY.not_examined if name not in text] == []
+    assert " more" not in text
+
+
+def test_without_a_stored_run_the_report_names_the_option_that_lists_the_rules() -> None:
+    text = " ".join(TerminalReport().render(MANY, run_of()).split())
+    assert "; `babysit run --json PATH` lists them." in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "share", "is_explained"), [(4.6, 0.16, True), (4.6, 0.01, False), (60, 0.03, False)]
+)
+def test_a_short_run_is_told_why_watching_cost_more(
+    seconds: float, share: float, is_explained: bool
+) -> None:
+    run = run_of()
+    run.ending |= {"seconds": seconds, "overhead": {"seconds": share * seconds, "share": share}}
+    text = " ".join(text_of(CLEAN, run).split())
+    told = (
+        "Every run is examined closely at first, by a fixed allowance, which shows in short ones."
+    )
+    assert (told in text) == is_explained
+
+
 def test_several_trainings_are_told_apart() -> None:
     run = run_of()
     run.trainings[2] = Training(name="training 2 (Critic)", number=2)
@@ -235,17 +290,42 @@ def test_a_terminal_shows_colours_unless_the_user_forbids_them(
     assert ("\x1b" in report.render(FOUND, run_of())) == colour
 
 
-def test_an_announcement_is_one_short_line_with_its_place() -> None:
+def test_an_announcement_on_a_terminal_is_one_short_line_with_its_place() -> None:
     long = replace(SOFTMAX, message="the loss is\nNaN " + "and stays so " * 30)
-    line = announcement(long, 1234)
+    line = announcement(long, 1234, is_short=True)
     assert line.startswith("babysit: step 1,234: error softmax-before-cross-entropy: the loss is N")
     assert line.endswith(" … (train.py:4)")
     assert len(line) <= 160
     assert "\n" not in line
 
 
+def test_an_announcement_on_a_terminal_is_cut_between_clauses() -> None:
+    line = announcement(SOFTMAX, 0, is_short=True)
+    assert line.endswith("softmax is applied twice: the output of `head` is already a softmax …"
+                         " (train.py:4)")  # fmt: skip
+
+
+def test_an_announcement_for_a_file_is_whole() -> None:
+    line = announcement(replace(SOFTMAX, message="a\n" + "b, " * 99), 0, is_short=False)
+    assert line.endswith(f"cross-entropy: a {('b, ' * 99).strip()} (train.py:4)")
+
+
+@pytest.mark.parametrize("is_short", [True, False])
+def test_the_path_of_an_announcement_can_be_clicked(is_short: bool) -> None:
+    file = "/home/someone/" + "deeply/nested/" * 12 + "train.py"
+    line = announcement(replace(SOFTMAX, where=Place(file=file, line=4)), 0, is_short=is_short)
+    assert line.endswith(f" ({file}:4)")
+    assert "softmax is applied twice" in line
+
+
 def test_an_announcement_without_a_place_has_no_parentheses() -> None:
-    assert announcement(STUCK, 3).endswith("2.27 over the last")
+    assert announcement(STUCK, 3, is_short=True).endswith("2.27 over the last")
+
+
+def test_what_a_finding_explains_is_told_to_its_end() -> None:
+    text = text_of(FOUND, run_of(), width=60)
+    told = f"explains loss-not-decreasing: {STUCK.message}"
+    assert told in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -263,7 +343,12 @@ def test_sureness_is_told_in_words(confidence: float, word: str) -> None:
         (Evidence(signal="loss", value=float("nan"), limit="finite", steps=(63,)),
          "loss: NaN, expected finite (step 63)"),
         (Evidence(signal="dead-share", value=0.7, limit=0.5, steps=(10, 2000)),
-         "dead-share: 0.7, limit 0.5 (steps 10 to 2,000)"),
+         "share of units that are dead: 0.7, limit 0.5 (steps 10 to 2,000)"),
+        (Evidence(signal="gradient-spread", value=3), "gradient spread: 3"),
+        (Evidence(signal="samples without gradient", value=8, limit=0),
+         "steps looked at in which it got no gradient: 8, expected 0"),
+        (Evidence(signal="wiring", value="Addmm → batch norm"),
+         "operations: linear layer → batch norm"),
         (Evidence(signal="shape", value="(32, 1)"), "shape: (32, 1)"),
     ],
 )  # fmt: skip

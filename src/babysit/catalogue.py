@@ -6,11 +6,12 @@ import importlib
 import inspect
 import pkgutil
 from functools import cache
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from babysit.errors import BabysitError
 from babysit.rule import Rule
 
+LIKENESS: Final = 0.75  # of a name to what was meant; "nonsense" and "noise" have 0.62
 Kind = TypeVar("Kind")
 
 
@@ -58,7 +59,7 @@ def rule(name: str) -> type[Rule]:
     import difflib
 
     words = {word for one in known for word in one.split("-")}
-    near = difflib.get_close_matches(name, [*known, *words], n=1)
+    near = difflib.get_close_matches(name, [*known, *words], n=1, cutoff=LIKENESS)
     meant = [one for one in known if near and (near[0] == one or near[0] in one.split("-"))]
     hint = f" Did you mean {' or '.join(repr(one) for one in meant[:3])}?" if meant else ""
     raise BabysitError(f"There is no rule {name!r}.{hint} `babysit rules` lists them all.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from babysit import catalogue
-from babysit.findings import SEVERITIES, Finding
+from babysit.findings import SEVERITIES, Finding, Severity
 from babysit.rule import Rule
 from babysit.run import SCHEMA, Run, Training
 from babysit.text import count
@@ -40,7 +40,7 @@ class Diagnosis:
                 found.append(finding)
         return tuple(found)
 
-    def worst(self) -> str | None:
+    def worst(self) -> Severity | None:
         """The gravest severity among the findings."""
         present = {finding.severity for finding in self.findings}
         return next((severity for severity in SEVERITIES if severity in present), None)

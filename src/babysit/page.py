@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, Final
 
@@ -25,14 +26,22 @@ def terminal(stream: IO[str] | None) -> tuple[int, bool]:
 
     Other than a terminal it is 80 columns without colours; ``NO_COLOR`` is honoured.
     """
+    if stream is None or not is_terminal(stream):
+        return WIDTH, False
     try:
-        if stream is None or not stream.isatty():
-            return WIDTH, False
         width = os.get_terminal_size(stream.fileno()).columns or WIDTH
-    except (OSError, ValueError, AttributeError):  # closed, or a stand-in for a stream
+    except (OSError, ValueError, AttributeError):  # a stand-in for a stream
         return WIDTH, False
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return max(MIN_WIDTH, min(width, MAX_WIDTH)), not plain
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether somebody looks at a stream, rather than a file or a program."""
+    try:
+        return stream is not None and stream.isatty()
+    except (OSError, ValueError, AttributeError):  # closed, or a stand-in for a stream
+        return False
 
 
 class Page:
@@ -164,6 +173,18 @@ def shorten(text: str, room: int) -> str:
     if len(text) <= room:
         return text
     return text[: room - 2].rsplit(" ", 1)[0].rstrip(" ,;:") + " …"
+
+
+def clauses(text: str, room: int) -> str:
+    """The first clauses of a sentence that fit; of a clause too long, what does.
+
+    >>> clauses("the loss is NaN from step 63 on, after a leap to 8e+30 at step 60", 40)
+    'the loss is NaN from step 63 on …'
+    """
+    if len(text) <= room:
+        return text
+    ends = [match.start() for match in re.finditer(r"[,;:] ", text) if match.start() <= room - 2]
+    return f"{text[: ends[-1]]} …" if ends else shorten(text, room)
 
 
 def shorten_path(path: str, room: int) -> str:

@@ -108,11 +108,12 @@ class Rule(ABC):
         return None
 
     def conclude(self, run: Training) -> Conclusions:
-        """:meth:`check`, with this rule's name and severity filled in where left open."""
+        """:meth:`check`, with the rule's name, the last step and the layers' titles filled in."""
         for conclusion in self.check(run):
             if isinstance(conclusion, Finding):
                 last = conclusion.last_step or max(run.steps - 1, conclusion.first_step)
-                yield replace(conclusion, rule=self.name(), last_step=last)
+                message = run.titled(conclusion.message)
+                yield replace(conclusion, rule=self.name(), last_step=last, message=message)
             else:
                 yield conclusion
 

@@ -6,6 +6,7 @@ run and a run read back from disk go through the same :meth:`Run.apply`, so both
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
@@ -17,6 +18,7 @@ from babysit.wiring import LossCall, Node, Wiring
 
 SCHEMA: Final = 1
 MAX_WIRINGS: Final = 8
+NUMBERED: Final = re.compile(r"`((?:\w+\.)*\d+)`(?! \()")  # a layer without a name of its own
 Event = Mapping[str, Any]
 Role: TypeAlias = Literal["weight", "bias", "norm", "embedding"]
 
@@ -30,6 +32,7 @@ class Parameter:
         kind: class of that layer (``Linear``), empty for a bare tensor.
         trainable: whether it requires a gradient.
         optimized: whether any optimizer holds it.
+        is_own: whether an optimizer of this very training holds it; all are where there is none.
         is_parameter: an ``nn.Parameter``; ``False`` for a bare tensor that requires a gradient.
         in_model: whether a model that was seen to run holds it.
         registered: ``False`` where it hides in a plain list or dictionary of its module.
@@ -44,6 +47,7 @@ class Parameter:
     dtype: str = "float32"
     trainable: bool = True
     optimized: bool = True
+    is_own: bool = True
     is_parameter: bool = True
     in_model: bool = False
     registered: bool = True
@@ -142,6 +146,12 @@ class Training:
         fact = self.facts.get(f"{name}_place")
         return Place(**fact) if fact else None
 
+    @property
+    def loss_place(self) -> Place | None:
+        """The line that made the loss, where one was seen."""
+        last = (wiring.nodes[-1] for wiring in self.wirings if wiring.nodes)
+        return next((replace(node.place, layer=None) for node in last if node.line), None)
+
     def source_of_rate(self) -> Place | None:
         """Where the learning rate was given: the optimizer; without one, where steps are taken."""
         return self.optimizers[0].place if self.optimizers else self.source("backward")
@@ -161,6 +171,28 @@ class Training:
             {},
         )
         return Place(**{**known, "layer": layer, "op": op})
+
+    def layer_title(self, layer: str) -> str:
+        """A layer as messages name it; one that has but a number with its class, too.
+
+        >>> net = Training()
+        >>> net.parameters["0.weight"] = Parameter(name="0.weight", layer="0", kind="Linear")
+        >>> net.layer_title("0"), net.layer_title("head")
+        ('`0` (Linear)', '`head`')
+        """
+        if not layer.rpartition(".")[2].isdigit():
+            return f"`{layer}`"
+        own = [p for p in self.parameters.values() if p.layer == layer]
+        kind = next((p.kind for p in own), self.facts.get("layer_kinds", {}).get(layer, ""))
+        sizes = (f" {p.shape[1]}→{p.shape[0]}" for p in own if len(p.shape) == 2)
+        size = next(sizes, "") if kind == "Linear" else ""
+        return f"`{layer}` ({kind}{size})" if kind else f"`{layer}`"
+
+    def titled(self, message: str) -> str:
+        """A message in which every layer is given its title where it is named first."""
+        for layer in dict.fromkeys(NUMBERED.findall(message)):
+            message = message.replace(f"`{layer}`", self.layer_title(layer), 1)
+        return message
 
     def data_place(self, layer: str) -> Place:
         """Where the data that reach a layer were put together, if a loader gave them."""

@@ -20,6 +20,7 @@ from babysit.errors import BabysitError
 from babysit.faults import Faults
 from babysit.findings import SEVERITIES, Finding
 from babysit.imports import AfterImport
+from babysit.page import is_terminal
 from babysit.reports.terminal import TerminalReport, announcement
 from babysit.run import SCHEMA, Run
 from babysit.settings import STORE_FOLDER, Settings
@@ -249,7 +250,8 @@ class Session:
         key = (finding.rule, finding.training)
         if finding.is_certain and finding.because_of is None and key not in self._announced:
             self._announced.add(key)
-            self.tell(announcement(finding, steps))
+            last = steps - 1  # counted from 0, as in messages and evidence
+            self.tell(announcement(finding, last, is_short=is_terminal(sys.stderr)))
 
     def _stops(self, finding: Finding) -> bool:
         return finding.confidence >= 0.95 and reaches(finding.severity, self.settings.stop_on)

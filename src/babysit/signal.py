@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-CHECKUP: Final = "needs a checkup"  # told of signals that only experiments write
+# Told of signals that only experiments write; the one place that says when those will come.
+CHECKUP: Final = "needs experiments (not available yet)"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from benchmarks.cases import CLINIC
 
+import babysit
 from babysit import catalogue
 from babysit.findings import SEVERITIES, Finding
+from babysit.labels import LABELS, label
 from babysit.rule import Rule
 from babysit.signals import SIGNALS
 
@@ -90,3 +92,17 @@ def test_it_has_a_clinic_pair_whose_difference_is_small(rule: type[Rule]) -> Non
     assert sick != healthy
     assert len(set(sick) ^ set(healthy)) <= 14, "the diff is the prescription"
     assert "babysit" not in "".join(sick + healthy)
+
+
+def test_every_label_belongs_to_something_that_evidence_names() -> None:
+    folder = Path(babysit.__file__).parent
+    sources = "".join(path.read_text() for path in folder.rglob("*.py") if path.stem != "labels")
+    named = {name for name in LABELS if name in SIGNALS or f'signal="{name}"' in sources}
+    assert set(LABELS) == named
+
+
+@each_rule
+def test_what_its_evidence_shows_is_told_in_words(rule: type[Rule]) -> None:
+    found = [one for index in range(len(rule.examples)) for one in findings(rule, index)]
+    told = [label(evidence.signal) for one in found for evidence in one.evidence]
+    assert [text for text in told if re.search(r"\b(rms|std|wiring)\b", text)] == []

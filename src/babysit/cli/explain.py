@@ -29,12 +29,15 @@ def command(name: str) -> None:
     """
     from babysit import catalogue
     from babysit.page import Page
+    from babysit.signal import CHECKUP
 
     rule = catalogue.rule(name.lower().replace("_", "-"))
     page = Page.for_stream(sys.stdout)
     page.headline(rule.name(), f"{rule.severity}, {rule.group()}, since {rule.since}")
     page.blank()
     page.paragraph(plain(rule.summary()))
+    if rule.needs_checkup():
+        page.paragraph(f"It {CHECKUP}.")
     for heading, text in rule.sections().items():
         page.section(heading)
         page.paragraph(plain(text), indent=2)
@@ -59,19 +62,25 @@ def limits(page: Page, rule: type[Rule]) -> None:
 
 
 def margins(rule: type[Rule], limit: str) -> list[str]:
-    """What was compared with a threshold on healthy programs, and on the rule's sick one."""
-    from babysit.text import number
+    """What was compared with a threshold on healthy programs, and on the rule's sick one.
+
+    A healthy value may lie beyond the limit where another condition of the rule is not met.
+    """
+    from babysit.text import count, number
 
     known = calibration().get(rule.name(), {}).get(limit, {})
     texts = []
-    for kind, label in (("healthy", "healthy programs"), ("sick", "its own sick program")):
+    for kind in ("healthy", "sick"):
         found = known.get(kind)
         if found:
             low, middle, high = (number(found[part]) for part in ("low", "middle", "high"))
-            count = f"{found['count']} {label}" if kind == "healthy" else label
             span = f"{low} to {high}" if low != high else low
-            usual = f", usually up to {middle}" if kind == "healthy" and low != high else ""
-            texts.append(f"{count}: {span}{usual}")
+            if kind == "sick":
+                texts.append(f"a program with this fault: {span}")
+                continue
+            usual = f", usually up to {middle}" if low != high else ""
+            programs = count(found["count"], "healthy program")
+            texts.append(f"{programs}, the rule's other conditions aside: {span}{usual}")
     return texts
 
 
@@ -86,12 +95,28 @@ def calibration() -> dict[str, Any]:
 
 
 def relations(page: Page, rule: type[Rule]) -> None:
-    """Its remedies by name, and what else it explains."""
-    page.section("Remedies")
-    page.paragraph(", ".join(f"`{remedy}`" for remedy in rule.remedies), indent=2)
+    """Its remedies, in the words of an example where it has one, and what else it explains."""
+    told = remedies_told(rule)
+    page.section("Remedies, with names from an example" if told else "Remedies")
+    for remedy in rule.remedies:
+        for text in told.get(remedy, [""]):
+            page.paragraph(f"`{remedy}`" + (f": {text}" if text else ""), indent=2, hang=4)
     if rule.explains:
         page.section("Explains, where both are found")
         page.paragraph(", ".join(f"`{other}`" for other in rule.explains), indent=2)
+
+
+def remedies_told(rule: type[Rule]) -> dict[str, list[str]]:
+    """What the rule advises on its own examples, by the remedy's name."""
+    from babysit.findings import Finding
+
+    found = [one for example in rule.examples for one in rule().conclude(example.training)]
+    advised = (remedy for one in found if isinstance(one, Finding) for remedy in one.remedies)
+    texts: dict[str, list[str]] = {}
+    for remedy in advised:
+        known = texts.setdefault(remedy.name, [])
+        known += [remedy.text] if remedy.text not in known else []
+    return texts
 
 
 def prescription(page: Page, rule: type[Rule]) -> None:
@@ -100,6 +125,8 @@ def prescription(page: Page, rule: type[Rule]) -> None:
     sick, healthy = folder / "sick.py", folder / "healthy.py"
     if sick.is_file() and healthy.is_file():
         page.section("Prescription")
+        page.paragraph("A program with this fault, and the same program cured:", indent=2)
+        page.blank()
         page.diff(difference(sick, healthy))
 
 

@@ -58,7 +58,8 @@ class Describer:
         layers = [m for root in roots for m in root.modules() if behaves_by_mode(m)]
         state.roots = [weakref.ref(root) for root in roots]
         state.mode_layers = [weakref.ref(layer) for layer in layers[:MAX_MODE_LAYERS]]
-        self.facts(state, layer_places=self._names.places(roots))
+        kinds = self._names.kinds(roots)
+        self.facts(state, layer_places=self._names.places(roots), layer_kinds=kinds)
 
     def _adopt_wiring(self, state: TrainingState, reading: Pending) -> None:
         assert reading.wiring is not None
@@ -81,6 +82,7 @@ class Describer:
         """Parameters and optimizers, where they differ from what was said before."""
         optimized = self._trainings.optimized()
         tensors = {id(p): p for p in state.parameters}
+        own = set(tensors)
         in_model = self._in_models(state)
         tensors.update(in_model)
         tensors.update({id(t): t for ref in state.outside if (t := ref()) is not None})
@@ -95,6 +97,8 @@ class Describer:
             fields = self._parameter(tensor, is_updated, holder if holder != name else None)
             if id(tensor) in in_model:
                 fields["in_model"] = True
+            if id(tensor) not in own:
+                fields["is_own"] = False
             if state.described.get(fields["name"]) != fields:
                 state.described[fields["name"]] = fields
                 changed.append(fields)

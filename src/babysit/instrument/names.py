@@ -6,7 +6,7 @@ import inspect
 import re
 import sys
 import weakref
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -157,6 +157,11 @@ class Names:
         found = ((self.layer(module), self.place_of(module)) for module in [*own, *hidden])
         return {name: place for name, place in found if name and place}
 
+    def kinds(self, modules: Iterable[nn.Module]) -> dict[str, str]:
+        """The classes of layers that have but a number, as those of a ``Sequential``."""
+        found = ((self.layer(m), type(m).__name__) for root in modules for m in root.modules())
+        return {name: kind for name, kind in found if name and name.rpartition(".")[2].isdigit()}
+
     def search_frames(self, wanted: Iterable[Tensor]) -> None:
         """Name tensors by the variables that hold them, or their model, in the user's frames.
 
@@ -198,21 +203,81 @@ class Names:
     def parameters_of(self, module: nn.Module) -> Iterator[Tensor]:
         yield from self._outermost(module).parameters()
 
+    def title(self, tensors: Sequence[Tensor], called: Sequence[nn.Module]) -> str | None:
+        """What to call the training of these parameters: after the model that owns them.
+
+        That is a class of the user's own; of a ready-made one (``Sequential``) the name under
+        which the program knows it, if that can be seen without reading a function's variables.
+
+        Args:
+            called: the outermost models that ran; not all of them are trained.
+        """
+        wanted = {id(tensor) for tensor in tensors}
+        ran = [module for module in called if has_parameters(module)]
+        owner = next((m for m in ran if wanted & identities(m)), None) or self._holder(wanted)
+        if owner is None:
+            return type(ran[0]).__name__ if ran else None
+        same = [module for module in owner.modules() if identities(module) == wanted]
+        own = (type(module).__name__ for module in same if not is_ready_made(module))
+        known = (self._known_as(module) for module in (*same, owner))
+        return next(own, None) or next(filter(None, known), None) or type(owner).__name__
+
+    def _holder(self, wanted: set[int]) -> nn.Module | None:
+        """The outermost model that holds any of these tensors; the latest is looked at first."""
+        direct = (
+            module
+            for module in reversed(list(self._parents))
+            if any(id(tensor) in wanted for tensor in module._parameters.values())
+        )
+        found = next(direct, None)
+        if found is not None:
+            return self._outermost(found)
+        variables = list(vars(sys.modules["__main__"]).values())
+        models = (value for value in variables if isinstance(value, nn.Module))
+        return next((module for module in models if wanted & identities(module)), None)
+
+    def _known_as(self, module: nn.Module) -> str | None:
+        """The name of a model: its attribute in another, or its variable in the program."""
+        attribute = self.registered_as(module)
+        if attribute.isidentifier():
+            return attribute
+        return self._roots.get(module, "").rstrip(".") or variable_of(module, in_functions=False)
+
 
 def has_parameters(module: nn.Module) -> bool:
     """Whether a module holds parameters at all; a criterion does not."""
     return next(module.parameters(), None) is not None
 
 
-def variable_of(value: Any) -> str | None:
-    """The name of the variable that holds a value: in the main program, or in a user's frame."""
-    spaces = [vars(sys.modules["__main__"])]
+def identities(module: nn.Module) -> set[int]:
+    return {id(parameter) for parameter in module.parameters()}
+
+
+def is_ready_made(module: nn.Module) -> bool:
+    """Whether a layer's class is PyTorch's own."""
+    return type(module).__module__.partition(".")[0] == "torch"
+
+
+def variable_of(value: Any, *, in_functions: bool = True) -> str | None:
+    """The name of the variable that holds a value: in the main program, or in a user's frame.
+
+    Args:
+        in_functions: whether to read the variables of functions, too; that keeps them alive.
+    """
+    names = (
+        n for space in spaces(in_functions) for n, held in list(space.items()) if held is value
+    )
+    return next((name for name in names if not name.startswith("_") and name != "self"), None)
+
+
+def spaces(in_functions: bool) -> Iterator[dict[str, Any]]:
+    """Variables: the main program's, then those of the user's frames outwards."""
+    yield vars(sys.modules["__main__"])
     frame = sources.user_frame(sys._getframe(1))
     while frame is not None:
-        spaces.append(frame.f_locals)
+        if in_functions or not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+            yield frame.f_locals
         frame = sources.user_frame(frame.f_back)
-    names = (name for space in spaces for name, held in list(space.items()) if held is value)
-    return next((name for name in names if not name.startswith("_") and name != "self"), None)
 
 
 def held_in(value: Any, path: str, depth: int = 2) -> Iterator[tuple[str, nn.Module | Tensor]]:

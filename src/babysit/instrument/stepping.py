@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from babysit.instrument.describing import Describer
 from babysit.instrument.emitter import Emitter
 from babysit.instrument.losses import Evaluations
-from babysit.instrument.names import Names, has_parameters
+from babysit.instrument.names import Names
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.parameters import SPREAD_SAMPLES, UpdateSampler, total_norm
 from babysit.instrument.trainings import (
@@ -238,11 +238,12 @@ class Stepping:
         return state
 
     def _new_training(
-        self, parameters: Iterable[Tensor], pending: Sequence[Pending]
+        self, parameters: Sequence[Tensor], pending: Sequence[Pending]
     ) -> TrainingState:
         number = len(self._trainings.all) + 1
-        kinds = [type(root).__name__ for p in pending for root in p.roots if has_parameters(root)]
-        state = self._trainings.add(kinds[0] if kinds else "training", parameters)
+        called = [root for reading in pending for root in reading.roots]
+        title = self._names.title(parameters, called)
+        state = self._trainings.add(title or "training", parameters)
         self._describer.emit("training", state, name=f"training {number} ({state.name})")
         return state
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from torch import Tensor, nn
+from torch.nn.modules.loss import _Loss
 
 from babysit.instrument import sources
 from babysit.instrument.names import Names
@@ -162,9 +163,10 @@ def layer_of(
 ) -> tuple[str | None, bool]:
     """The layer of an operation, and whether a leaf module ran it.
 
-    A leaf module's own name; else the layer whose weight it reads; else the layer before it.
+    A leaf module's own name; else the layer whose weight it reads; else the layer before it. A
+    loss is none, called as a module or as a function.
     """
-    if owner is not None and not owner._modules:
+    if owner is not None and not owner._modules and not isinstance(owner, _Loss):
         name = names.layer(owner)
         if name:
             return name, True

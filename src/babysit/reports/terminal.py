@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Final
 
-from babysit import catalogue
+from babysit import catalogue, labels
 from babysit.diagnosis import Diagnosis
 from babysit.findings import SEVERITIES, Evidence, Finding, Place
-from babysit.page import SEVERITY_STYLES, WIDTH, Page, shorten, shorten_path, terminal
+from babysit.page import SEVERITY_STYLES, WIDTH, Page, clauses, shorten_path, terminal
 from babysit.run import Run
 from babysit.signal import CHECKUP
 from babysit.text import count, listing, number, percent
@@ -19,9 +19,14 @@ from babysit.text import count, listing, number, percent
 SURENESS: Final = ((0.95, "certain"), (0.85, "very likely"), (0.7, "likely"), (0.0, "possible"))
 NOUNS: Final = {"error": "error", "warning": "warning", "advice": "suggestion"}
 ANNOUNCEMENT_WIDTH: Final = 160
-PLACE_WIDTH: Final = 40
+MIN_MESSAGE: Final = 60
 CONTEXT: Final = 1
+SHORT_SECONDS: Final = 20
+ALLOWANCE_NOTE: Final = (
+    "Every run is examined closely at first, by a fixed allowance, which shows in short ones."
+)
 MAX_REASONS: Final = 4
+MAX_NAMES: Final = 6
 
 
 class TerminalReport:
@@ -84,12 +89,12 @@ class TerminalReport:
 
     def _judged(self, page: Page, diagnosis: Diagnosis, run: Run) -> None:
         for finding in diagnosis.roots:
-            self._finding(page, finding, diagnosis)
+            self._finding(page, finding, diagnosis, run)
         if not diagnosis.roots:
             page.paragraph(clean(diagnosis, run), style="bold green" if is_clean(diagnosis) else "")
             page.blank()
 
-    def _finding(self, page: Page, finding: Finding, diagnosis: Diagnosis) -> None:
+    def _finding(self, page: Page, finding: Finding, diagnosis: Diagnosis, run: Run) -> None:
         page.parts(
             (finding.severity.upper(), SEVERITY_STYLES[finding.severity]),
             (f"  {finding.rule}", "bold"),
@@ -99,7 +104,7 @@ class TerminalReport:
         page.paragraph(sentence(finding.message), indent=2)
         page.blank()
         if finding.where is not None:
-            self._place(page, finding.where)
+            self._place(page, finding.where, layer_title(finding, run))
         for index, evidence in enumerate(finding.evidence):
             page.entry("" if index else "evidence", proof(evidence))
         for index, remedy in enumerate(finding.remedies):
@@ -109,12 +114,11 @@ class TerminalReport:
         if why:
             page.entry("why", why)
         for index, other in enumerate(diagnosis.consequences(finding)):
-            room = self.width - 14
-            page.entry("" if index else "explains", shorten(f"{other.rule}: {other.message}", room))
+            page.entry("" if index else "explains", f"{other.rule}: {other.message}")
         page.blank()
 
-    def _place(self, page: Page, place: Place) -> None:
-        words = spoken(place, self.width - 14)
+    def _place(self, page: Page, place: Place, layer: str) -> None:
+        words = spoken(place, layer, self.width - 14)
         if words:
             page.entry("where", words)
         lines = list(excerpt(place))
@@ -130,7 +134,9 @@ class TerminalReport:
         cost, seconds = run.ending.get("overhead"), run.ending.get("seconds")
         if cost and seconds and run.has_trained:
             spent = f"{duration(cost['seconds'])} of {duration(seconds)}"
-            page.paragraph(f"Watching cost {spent} ({percent(cost['share'])}).")
+            felt = seconds < SHORT_SECONDS and cost["share"] > run.header.get("budget", 0.02)
+            note = f" {ALLOWANCE_NOTE}" if felt else ""
+            page.paragraph(f"Watching cost {spent} ({percent(cost['share'])}).{note}", hang=2)
         if self.again:
             page.paragraph(f"Stored: `{self.again}` shows this again.")
         page.paragraph(f"Next: {following(diagnosis, run)}", hang=2)
@@ -142,7 +148,7 @@ class TerminalReport:
         if len(reasons) > 1:
             page.paragraph("Not examined:")
         for why, rules in reasons.items():
-            names = listing(rules, most=6)
+            names = listing(rules, most=len(rules) if self.tells_why else MAX_NAMES)
             if len(reasons) > 1:
                 page.paragraph(f"{names}: {why}", indent=2, hang=2)
             else:
@@ -152,10 +158,13 @@ class TerminalReport:
         """How many rules did not examine, and where to read why."""
         total = sum(len(rules) for rules in reasons.values())
         waiting = len(reasons.get(CHECKUP, ()))
-        parts = [f"{count(waiting, 'rule')} that need a checkup"] if waiting else []
+        noun, verb = (
+            ("rule", CHECKUP) if waiting == 1 else ("rules", CHECKUP.replace("needs", "need"))
+        )
+        parts = [f"{waiting} {noun} that {verb}"] if waiting else []
         parts.append(f"{total - waiting} that do not apply to this training")
-        where = f"; `{self.again} --why` lists them" if self.again else "; `--json` lists them"
-        return f"Not examined: {' and '.join(parts)}{where}."
+        command = f"{self.again} --why" if self.again else "babysit run --json PATH"
+        return f"Not examined: {' and '.join(parts)}; `{command}` lists them."
 
     def _no_training(self, page: Page, run: Run) -> None:
         page.paragraph("No training was seen.", style="bold yellow")
@@ -163,15 +172,18 @@ class TerminalReport:
         page.blank()
 
 
-def announcement(finding: Finding, steps: int) -> str:
-    """One line on a finding, to be read while the training runs."""
-    place = finding.where
-    where = ""
-    if place is not None and place.file is not None:
-        where = f" ({shorten_path(place.file, PLACE_WIDTH)}:{place.line})"
-    start = f"babysit: step {steps:,}: {finding.severity} {finding.rule}: "
-    room = ANNOUNCEMENT_WIDTH - len(start) - len(where)
-    return start + shorten(" ".join(finding.message.split()), room) + where
+def announcement(finding: Finding, step: int, *, is_short: bool) -> str:
+    """One line on a finding, to be read while the training runs.
+
+    Args:
+        step: the last one taken, counted from 0.
+        is_short: whether the message may lose its last clauses; the path is always whole.
+    """
+    place, message = finding.where, " ".join(finding.message.split())
+    where = f" ({place.file}:{place.line})" if place is not None and place.file is not None else ""
+    start = f"babysit: step {step:,}: {finding.severity} {finding.rule}: "
+    room = max(ANNOUNCEMENT_WIDTH - len(start) - len(where), MIN_MESSAGE)
+    return start + (clauses(message, room) if is_short else message) + where
 
 
 # -- wording ---------------------------------------------------------------------------------
@@ -211,10 +223,18 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def spoken(place: Place, room: int) -> str:
+def layer_title(finding: Finding, run: Run) -> str:
+    """The layer of a finding, with its class where it has but a number; empty without one."""
+    layer = finding.where.layer if finding.where is not None else None
+    known = (t for t in run.trainings.values() if finding.training in (None, t.name))
+    training = next(known, None)
+    return training.layer_title(layer) if layer and training is not None else ""
+
+
+def spoken(place: Place, title: str, room: int) -> str:
     """Layer, file and line, as far as they are known."""
     line = "" if place.line is None else f":{place.line}"
-    layer = f"layer `{place.layer}`" if place.layer else ""
+    layer = f"layer {title}" if title else ""
     if place.file is not None:
         left = room - len(line) - (len(layer) + 2 if layer else 0)
         return ", ".join(filter(None, (layer, shorten_path(place.file, max(left, 16)) + line)))
@@ -239,11 +259,14 @@ def excerpt(place: Place) -> Iterator[tuple[int, str]]:
 
 
 def proof(evidence: Evidence) -> str:
-    """A measured value beside its limit, and when: ``loss: NaN, expected finite (step 63)``."""
+    """A measured value beside its limit, and when: ``loss: NaN, expected finite (step 63)``.
+
+    Quantities are called by their labels; a limit of nothing is what was expected.
+    """
     value, limit = quantity(evidence.value), evidence.limit
     beside = ""
-    if isinstance(limit, str):
-        beside = f", expected {limit}"
+    if isinstance(limit, str) or limit == 0:
+        beside = f", expected {quantity(limit)}"
     elif limit is not None:
         beside = f", limit {number(limit)}"
     steps = evidence.steps
@@ -252,11 +275,11 @@ def proof(evidence: Evidence) -> str:
         when = f" (step {steps[0]:,})"
     elif steps:
         when = f" (steps {steps[0]:,} to {steps[-1]:,})"
-    return f"{evidence.signal}: {value}{beside}{when}"
+    return f"{labels.label(evidence.signal)}: {value}{beside}{when}"
 
 
 def quantity(value: float | str) -> str:
-    return value if isinstance(value, str) else number(value)
+    return labels.plain(value) if isinstance(value, str) else number(value)
 
 
 def reason(rule: str) -> str:
@@ -280,9 +303,14 @@ def clean(diagnosis: Diagnosis, run: Run) -> str:
 
 
 def tally(diagnosis: Diagnosis) -> str:
-    """How many findings of each severity, and how many rules found nothing."""
+    """How many findings of each severity, folded ones where graver; how many rules are silent."""
     amounts = Counter(finding.severity for finding in diagnosis.roots)
     found = listing(count(amounts[s], NOUNS[s]) for s in SEVERITIES if amounts[s])
+    worst = diagnosis.worst()
+    if worst is not None and not amounts[worst]:  # what --fail-on goes by is folded
+        folded = sum(finding.severity == worst for finding in diagnosis.findings)
+        verb = "explains" if len(diagnosis.roots) == 1 else "explain"
+        found += f", which {verb} {count(folded, NOUNS[worst])}"
     guilty = {finding.rule for finding in diagnosis.findings}
     silent = len([name for name in diagnosis.examined if name not in guilty])
     return f"Found {found}; {silent} of {count(len(diagnosis.examined), 'rule')} found nothing."

@@ -4,7 +4,7 @@ from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.measures import is_recurrent, median
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
-from babysit.text import count
+from babysit.text import count, percent
 
 SHUFFLE = Remedy(
     name="shuffle",
@@ -93,8 +93,9 @@ class DataNotShuffled(Rule):
         if len(purity) >= self.min_samples and is_sorted:
             yield Finding(
                 confidence=0.95,
-                message=f"the batches are sorted by label: {level:.0%} of a batch belong to one "
-                f"class, which is {majority.last:.0%} of the data at most",
+                message=f"the batches are sorted by label: {percent(level)} of a batch belong to "
+                f"one class, the commonest class of all batches together has "
+                f"{percent(majority.last)}",
                 where=feeding_line(run),
                 evidence=(
                     Evidence(signal="label-purity", value=level, limit=self.min_purity),

@@ -7,6 +7,7 @@ from babysit.guessing import sole_loss
 from babysit.measures import course, num_weights
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
+from babysit.signal import CHECKUP
 from babysit.text import count, number
 
 
@@ -27,7 +28,7 @@ class Underfitting(Rule):
 
     When it is wrong:
         Where neighbours say little (pictures, sequences, many features) nothing is reported, nor
-        for regressions: let ``babysit checkup`` see whether ten examples can be learnt.
+        for regressions: see for yourself whether ten examples can be learnt by heart.
     """
 
     since = "0.1"
@@ -67,9 +68,7 @@ class Underfitting(Rule):
     def check(self, run: Training) -> Conclusions:
         """Compare the net's accuracy on its own batches with that of neighbours."""
         if not run.has("neighbour-accuracy") or not run.has("train-accuracy"):
-            yield Unexamined(
-                reason="whether data or net is the limit cannot be told: needs a checkup"
-            )
+            yield Unexamined(reason=f"whether data or net is the limit cannot be told: {CHECKUP}")
             return
         loss = course(run.series("loss").values)
         reached = accuracy_and_neighbours(run)

@@ -37,7 +37,7 @@ class NonFiniteGradient(Rule):
 
     What to do:
         Keep the operand away from the point: ``(x + 1e-8).sqrt()``. A ``torch.where`` around the
-        operation does not help: zero times infinity is NaN. Give the operation a safe operand.
+        operation does not help: zero times infinity is NaN.
 
     When it is wrong:
         A ``GradScaler`` skips such steps before the optimizer sees them; those are not counted. A

@@ -27,7 +27,7 @@ class LearningRateTooLow(Rule):
 
     What to do:
         Multiply the rate by 10, or by as much as its updates lack, until the loss falls visibly
-        within the first hundred steps; ``babysit lr`` will find it.
+        within the first hundred steps.
 
     When it is wrong:
         Fine-tuning moves weights little and is right to: there the loss falls or begins low.

@@ -4,7 +4,7 @@ import numpy as np
 
 from babysit.chance import is_clear
 from babysit.findings import Evidence, Finding, Remedy, Unexamined
-from babysit.guessing import chance_loss, ignorant_loss
+from babysit.guessing import chance_loss, guessing_alone, ignorant_loss
 from babysit.measures import Course, course, first_loss, is_bounded_below
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -24,7 +24,7 @@ class LossNotDecreasing(Rule):
 
     What to do:
         Check that inputs and labels belong together, then see whether the net can learn ten
-        examples by heart (``babysit checkup``).
+        examples by heart.
 
     When it is wrong:
         Losses that need not fall (GAN, policy gradient, negative log-densities), a training
@@ -76,8 +76,7 @@ class LossNotDecreasing(Rule):
             return
         yield Finding(
             confidence=0.85,
-            message=f"the loss does not fall: {number(loss.start)} over the first "
-            f"{count(max(1, len(points) // 10), 'step')}, {number(loss.end)} over the last",
+            message=f"the loss does not fall: {levels(run, loss)}",
             where=run.source("backward"),
             evidence=(
                 Evidence(
@@ -117,6 +116,15 @@ class LossNotDecreasing(Rule):
     def _classifies_well(self, run: Training) -> bool:
         accuracy = run.series("train-accuracy").values[-8:]
         return len(accuracy) > 0 and bool(accuracy.mean() >= self.good_accuracy)
+
+
+def levels(run: Training, loss: Course) -> str:
+    """Where the loss began and ended."""
+    first = f"over the first {count(max(1, len(run.series('loss')) // 10), 'step')}"
+    guess = guessing_alone(run)
+    if guess and max(abs(loss.start - guess), abs(loss.end - guess)) < 0.03 * guess:
+        return f"it stays at guessing ({number(guess)}) {first} and over the last"
+    return f"{number(loss.start)} {first}, {number(loss.end)} over the last"
 
 
 def evaluation_improves(run: Training) -> bool:

@@ -69,9 +69,10 @@ class OptimizerRecreated(Rule):
             return
         kind = run.optimizers[0].kind
         what = "its momentum is lost" if kind == "SGD" else "the averages it has gathered are lost"
+        pace = "at every step" if typical == 1 else f"about every {number(typical)} steps"
         yield Finding(
             confidence=0.92,
-            message=f"the optimizer ({kind}) is built anew about every {number(typical)} steps, "
+            message=f"the optimizer ({kind}) is built anew {pace}, "
             f"{count(len(steps), 'time')} in {run.steps:,} steps, over the same parameters: {what} "
             "each time",
             where=run.optimizers[0].place,

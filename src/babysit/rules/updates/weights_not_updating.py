@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
-from babysit.run import Training
+from babysit.run import Parameter, Training
 from babysit.text import count, listing
+from babysit.wiring import PARAMETER, Node, chain
 
 
 class WeightsNotUpdating(Rule):
@@ -15,12 +18,13 @@ class WeightsNotUpdating(Rule):
     How it decides:
         One of four facts: backward ran and no optimizer stepped nor did a value change; the
         optimizer holds parameters that the loss does not reach (of an earlier model); it steps
-        when no gradient is there (before backward, or after clearing); every learning rate is
-        zero throughout.
+        when no gradient is there (before backward, or after clearing; or none of the loss's
+        backwards reaches what it holds); every learning rate is zero throughout.
 
     What to do:
         In this order: ``optimizer.zero_grad()``, ``loss.backward()``, ``optimizer.step()``, with
-        an optimizer made from the parameters of the very model that is trained.
+        an optimizer made from the parameters of the very model that is trained; and that model's
+        output in the loss as it came, without ``.detach()`` or a stored copy.
 
     When it is wrong:
         A rate that ends at zero by schedule, a few skipped steps (``GradScaler``) and frozen
@@ -31,7 +35,7 @@ class WeightsNotUpdating(Rule):
     since = "0.1"
     severity = "error"
     needs = ("loss",)
-    remedies = ("call-step", "rebuild-optimizer", "reorder-step", "raise-lr")
+    remedies = ("call-step", "rebuild-optimizer", "reorder-step", "keep-the-graph", "raise-lr")
     explains = (
         "loss-not-decreasing",
         "learning-rate-too-low",
@@ -50,14 +54,18 @@ class WeightsNotUpdating(Rule):
         sick(loss=[1.0] * 20, facts={"backwards_without_step": 20}, steps=0),
         sick(loss=[1.0] * 20, without_gradient=[1.0] * 20),
         sick(loss=[1.0] * 20, learning_rate=[0.0]),
+        sick(
+            loss=[1.0] * 20, without_gradient=[1.0] * 20,
+            wiring=chain(Node(op=PARAMETER, parameter="D"), Node(op="Addmm")),
+            parameters=[Parameter(name="G"), Parameter(name="D", is_own=False)],
+        ),
         healthy(loss=[1.0] * 20, learning_rate=[0.1, *[0.1] * 18, 0.0]),
-    )
+    )  # fmt: skip
 
     def check(self, run: Training) -> Conclusions:
-        """The four ways, the most telling first."""
+        """The ways, the most telling first."""
         for way in (self._never_stepped, self._stale, self._no_gradient, self._zero_rate):
-            finding = way(run)
-            if finding is not None:
+            if finding := way(run):
                 yield finding
                 return
 
@@ -83,33 +91,43 @@ class WeightsNotUpdating(Rule):
             return None
         if any(values_changed(run, parameter.name) for parameter in trained):
             return None
-        layers = listing(dict.fromkeys(f"`{p.layer or p.name}`" for p in trained))
         return self._finding(
             "the optimizer holds other parameters than the model that is trained: the loss "
-            f"reaches {layers}, and none of it is in the optimizer",
+            f"reaches {layers_of(trained)}, and none of it is in the optimizer",
             Evidence(signal="wiring", value=f"{len(trained)} parameters", limit="in the optimizer"),
-            Remedy(
-                name="rebuild-optimizer",
-                text="Make the optimizer after the model, from the parameters of this very model.",
-            ),
+            Remedy(name="rebuild-optimizer", text="Make the optimizer after the model, from the "
+                   "parameters of this very model."),
             run.optimizers[0].place,
-        )
+        )  # fmt: skip
 
     def _no_gradient(self, run: Training) -> Finding | None:
         missing = run.series("without-gradient")
         is_used = not run.reached or any(parameter.optimized for parameter in run.reached)
         if not is_used or len(missing) < max(self.min_steps, self.min_share * run.steps):
             return None
+        if run.reached and not any(parameter.is_own for parameter in run.reached):
+            return self._elsewhere(run, len(missing))
         return self._finding(
             f"the optimizer stepped {count(run.steps, 'time')} and found no gradient "
             f"{count(len(missing), 'time')}: it steps before backward, or after zero_grad",
             Evidence(signal="without-gradient", value=len(missing), limit=0),
-            Remedy(
-                name="reorder-step",
-                text="Use the order optimizer.zero_grad(), loss.backward(), optimizer.step().",
-            ),
+            Remedy(name="reorder-step", text="Use the order optimizer.zero_grad(), "
+                   "loss.backward(), optimizer.step()."),
             run.source("backward"),
-        )
+        )  # fmt: skip
+
+    def _elsewhere(self, run: Training, num_missing: int) -> Finding:
+        """Backward ran as it should, through other parameters than this optimizer's."""
+        held = layers_of(p for p in run.parameters.values() if p.is_own and p.optimized)
+        return self._finding(
+            f"backward ran {count(num_missing, 'time')}, but the loss does not depend on what its "
+            f"optimizer holds ({held}): it only reaches {layers_of(run.reached)}",
+            Evidence(signal="without-gradient", value=num_missing, limit=0),
+            Remedy(name="keep-the-graph", text=f"Build this loss from what {held} give in this "
+                   "very step: no .detach(), .data or torch.no_grad() in between, no stored copy. "
+                   "Or give the optimizer the parameters that this loss is meant to train."),
+            run.loss_place or run.source("backward"),
+        )  # fmt: skip
 
     def _zero_rate(self, run: Training) -> Finding | None:
         rates = [series.values for series in run.places("learning-rate").values()]
@@ -129,6 +147,11 @@ class WeightsNotUpdating(Rule):
             severity=self.severity, confidence=0.98, message=message, where=where,
             evidence=(evidence,), remedies=(remedy,),
         )  # fmt: skip
+
+
+def layers_of(parameters: Iterable[Parameter]) -> str:
+    """The layers of some parameters, each once."""
+    return listing(dict.fromkeys(f"`{p.layer or p.name}`" for p in parameters))
 
 
 def values_changed(run: Training, name: str) -> bool:
