@@ -12,8 +12,7 @@ from babysit.text import number
 
 GRADCHECK = Remedy(
     name="mend-operation",
-    text="Look in its backward for a division by zero or the slope of a square root at 0, and "
-    "compare it with `babysit.gradcheck`.",
+    text="Look in its backward for a division by zero; check it with `babysit.gradcheck`.",
 )
 SEARCH = Remedy(
     name="detect-anomaly",
