@@ -10,13 +10,15 @@ import argparse
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 from babysit import autopsy
 from babysit.diagnosis import diagnose
 from babysit.session import Verdict
+from babysit.text import percent
 from benchmarks.cases import CLINIC, Case
 from benchmarks.scores import alarms, brief
 from benchmarks.trials import run_all
@@ -106,17 +108,24 @@ def mark(case: Case, truth: Truth, found: Found) -> Mark:
     )
 
 
+def tally(marks: Sequence[Mark]) -> dict[str, float]:
+    """The share of programs of which each part is right."""
+    names = [field.name for field in fields(Mark)]
+    known = {name: [v for m in marks if (v := getattr(m, name)) is not None] for name in names}
+    return {name: sum(values) / max(len(values), 1) for name, values in known.items()}
+
+
 def about_numbers(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The alarms that say a value is not finite, or is about to be."""
     return [f for f in alarms(findings) if f["rule"] in RULES]
 
 
-def sick_cases(only: list[str]) -> list[Case]:
+def sick_cases(only: Sequence[str] = ("",)) -> list[Case]:
     folders = sorted(path.parent for path in NUMERICS.glob("*/sick.py"))
     return [Case(program=f / "sick.py") for f in folders if any(part in f.name for part in only)]
 
 
-def silent_cases(only: list[str]) -> list[Case]:
+def silent_cases(only: Sequence[str] = ("",)) -> list[Case]:
     programs = [*NUMERICS.glob("*/healthy.py"), *NUMERICS.glob("controls/*.py")]
     return [Case(program=p) for p in sorted(programs) if any(part in str(p) for part in only)]
 
@@ -137,9 +146,8 @@ def main(arguments: list[str]) -> int:
         names = brief(found.findings) if found is not None else "-"
         print(f"{case.name}: {'WRONG ' + ' '.join(wrong) if wrong else 'right'} | "
               f"{found and found.cause} | {said} | {names}", flush=True)  # fmt: skip
-    for name in ("is_found", "op", "line", "cause", "step", "reproduces"):
-        values = [value for one in marks if (value := getattr(one, name)) is not None]
-        print(f"{name}: {sum(values)} of {len(values)}")
+    for name, share in tally(marks).items():
+        print(f"{name}: {percent(share)} of {len(marks)}")
     if not options.sick:
         num_silent = num = 0
         for case, found in run_all(silent_cases(options.only), read):

@@ -13,6 +13,7 @@ LABELS: Final = {
     "activation-rms": "size of the layer's input (root mean square)",
     "active-dropouts": "dropouts that were on",
     "anomaly-mode": "steps under anomaly detection",
+    "autopsy": "how it was found",
     "batch-norm-mismatch": "distance of the batches from the running statistics (nats)",
     "batch-norm-start-left": "share of the initial statistics still in the running ones",
     "batch-norm-values": "values that batch norm averages",

@@ -20,6 +20,7 @@ from babysit.instrument.replay.operations import (
     LAYERS,
     UNWRITTEN,
     aligned,
+    bad_rows,
     copied,
     floats,
     is_constant,
@@ -40,7 +41,6 @@ from babysit.instrument.replay.operations import (
 )
 
 MAX_RECORDS: Final = 50_000
-MAX_ROWS: Final = 16
 MAX_KEPT: Final = 64
 
 
@@ -93,6 +93,7 @@ class Birth:
         is_meant: an infinity that the script put there itself, such as a mask.
         arrived: what held the bad value before anything was watched: ``data``, ``parameter`` or
             ``buffer``.
+        length: how many rows those are counted among.
         forward: for a birth in the backward, the operation whose derivative it is.
     """
 
@@ -110,6 +111,7 @@ class Birth:
     owner: nn.Module | None
     operands: list[Operand] = field(default_factory=list)
     bad: Tensor | None = None
+    length: int = 0
     is_meant: bool = False
     arrived: str | None = None
     forward: Made | None = None
@@ -279,6 +281,8 @@ class Births(TorchDispatchMode):
             is_mask = source == "data" and name not in LAYERS
             is_mask &= not bool((first.isnan() | first.isposinf()).any())
             birth = self._new(name, first, inputs, is_meant=is_mask, arrived=source)
+            if result.dim() and result.shape[0] > 1:  # collated: the batch's rows
+                birth.length, birth.rows = result.shape[0], bad_rows(result)
             self._births.update({memory(tensor): birth for tensor in strangers})
             known = [*known, birth]
             if not is_mask:
@@ -313,17 +317,16 @@ class Births(TorchDispatchMode):
         places = wrong.nonzero()
         index = tuple(places[0].tolist()) if len(places) else ()
         value = bad.detach()[index].item() if bad.dim() else bad.item()
-        rows = places[:, 0].unique()[:MAX_ROWS].tolist() if bad.dim() and len(places) else []
         called, place = self._word(name, node), place_of(user_frame(), node)
         forward = self._forwards.get(site_of(called, place)) if node is not None else None
         birth = Birth(
             name=called, inner=word(name),
             phase="backward" if node is not None else self._phase_here(),
             step=self._step(), kind=kind_of(value), count=int(wrong.sum()), size=bad.numel(),
-            index=index, rows=tuple(rows), dtype=str(bad.dtype).removeprefix("torch."),
+            index=index, rows=bad_rows(bad), dtype=str(bad.dtype).removeprefix("torch."),
             place=place, owner=owner_of() or (forward.owner if forward is not None else None),
             forward=forward,
-            bad=bad if arrived else None, is_meant=is_meant, arrived=arrived, number=len(self.all),
+            bad=bad if arrived else None, length=bad.shape[0] if bad.dim() else 0, is_meant=is_meant, arrived=arrived, number=len(self.all),
         )  # fmt: skip
         if not is_meant:
             birth.operands = [

@@ -18,6 +18,7 @@ from babysit.instrument import sources
 UNWRITTEN: Final = re.compile(r"(?:new_)?empty|resize|_reshape_alias|empty_")
 # Operations that put a number of the script's own into a tensor: infinity can be meant.
 CONSTANTS: Final = re.compile(r"(new_)?full|(masked_)?fill|scalar_tensor|lift|constant_pad")
+MAX_ROWS: Final = 16
 # What no mask of infinities is given to.
 LAYERS: Final = frozenset({"addmm", "mm", "bmm", "convolution", "linear", "embedding"})
 OPERATORS: Final = {
@@ -124,6 +125,14 @@ def value_at(operand: Tensor, index: tuple[int, ...], result: Tensor) -> float |
     except RuntimeError:
         return None
     return same[index].item()
+
+
+def bad_rows(tensor: Tensor) -> tuple[int, ...]:
+    """The first rows that hold a value that is not finite."""
+    if not tensor.dim():
+        return ()
+    wrong = ~torch.isfinite(tensor.detach().reshape(tensor.shape[0], -1)).all(dim=1)
+    return tuple(wrong.nonzero().flatten()[:MAX_ROWS].tolist())
 
 
 def kind_of(value: float) -> str:

@@ -191,8 +191,7 @@ class SecondLife:
 
     def _examples(self, birth: Birth) -> list[int]:
         """Which examples of the data set they are, where a loader fetched the batch."""
-        shape = tuple(birth.bad.shape) if birth.bad is not None else ()
-        is_batch = shape[:1] == (len(self._rows),)
+        is_batch = birth.length == len(self._rows)
         return [self._rows[row] for row in birth.rows] if is_batch else []
 
     def _made(self, made: Made, depth: int) -> dict[str, Any]:

@@ -1,0 +1,237 @@
+"""Autopsies: the birth of a bad value in each phase; copies of the process that harm nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import babysit
+from babysit import autopsy
+from babysit.autopsy import Autopsy
+from babysit.run import Training
+from babysit.stable_forms import stable_line
+
+DATA = torch.randn(32, 5, generator=torch.Generator().manual_seed(0))
+
+
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 1))
+
+
+def examined(train: Callable[[], object]) -> tuple[Autopsy, set[str]]:
+    """The autopsy of a program, and the rules that found something."""
+    with babysit.watch(quiet=True, store=False) as watching:
+        train()
+    assert watching.run is not None
+    assert watching.diagnosis is not None
+    found = autopsy.of(next(iter(watching.run.trainings.values())))
+    assert found is not None
+    return found, {finding.rule for finding in watching.diagnosis.findings}
+
+
+def steps(loss_of: Callable[[nn.Module, int], Tensor], num: int = 6, lr: float = 0.05) -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    for step in range(num):
+        optimizer.zero_grad()
+        loss_of(model, step).backward()  # type: ignore[no-untyped-call]  # PyTorch's
+        optimizer.step()
+
+
+def test_a_logarithm_of_zero_is_found_with_what_made_the_zero() -> None:
+    def loss_of(model: nn.Module, step: int) -> Tensor:
+        p = torch.sigmoid(model(DATA) - (200 if step == 3 else 0))
+        return -torch.log(p).mean()
+
+    found, rules = examined(lambda: steps(loss_of))
+    assert (found.op, found.phase, found.step) == ("log", "forward", 3)
+    assert found.place is not None and found.place.code == "return -torch.log(p).mean()"
+    assert found.key["value"] == 0 and found.birth["made_by"]["op"] == "sigmoid"
+    assert found.is_exact and "non-finite-loss" in rules
+
+
+def test_a_root_of_zero_is_found_in_the_backward_by_its_forward_line() -> None:
+    def loss_of(model: nn.Module, step: int) -> Tensor:
+        return (model(DATA) * (step < 2)).square().sum().sqrt()
+
+    found, rules = examined(lambda: steps(loss_of))
+    assert (found.op, found.phase, found.step) == ("sqrt", "backward", 2)
+    assert found.place is not None and ".sqrt()" in str(found.place.code)
+    assert "non-finite-gradient" in rules
+
+
+def test_a_division_in_the_update_is_found_there() -> None:
+    def train() -> None:
+        weight = nn.Parameter(torch.tensor([1.0, 2.0]).half())
+        optimizer = torch.optim.Adam([weight], lr=1e-3)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (weight * torch.tensor([0.0, 1.0]).half()).sum().backward()  # type: ignore[no-untyped-call]  # PyTorch's
+            optimizer.step()
+
+    found, rules = examined(train)
+    assert found.phase == "optimizer" and found.step == 0
+    assert "addcdiv" in found.op and "non-finite-parameter" in rules
+
+
+def test_bad_data_are_found_with_the_examples_that_hold_them() -> None:
+    data = DATA.clone()
+    data[19, 2] = float("nan")
+    loader = DataLoader(TensorDataset(data), batch_size=8)
+
+    def train() -> None:
+        model = net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        for (batch,) in loader:
+            optimizer.zero_grad()
+            model(batch).square().mean().backward()
+            optimizer.step()
+
+    found, rules = examined(train)
+    assert found.arrived == "data" and 19 in found.birth["examples"]
+    assert "(example 19)" in found.sentence and "non-finite-input" in rules
+
+
+def test_a_softmax_over_a_masked_row_is_told_from_a_mask_that_leaves_something() -> None:
+    def loss_of(model: nn.Module, step: int) -> Tensor:
+        scores = (model(DATA) @ model(DATA).T)[:4, :4]
+        mask = torch.ones(4, 4).triu(0 if step == 2 else 1).bool()
+        return scores.masked_fill(mask, float("-inf")).softmax(1).square().sum()
+
+    found, _ = examined(lambda: steps(loss_of))
+    assert (found.op, found.step, found.key["value"]) == ("softmax", 2, float("-inf"))
+
+
+def test_infinities_that_are_meant_are_no_event() -> None:
+    def loss_of(model: nn.Module, step: int) -> Tensor:
+        scores = (model(DATA) @ model(DATA).T)[:4, :4]
+        mask = torch.ones(4, 4).triu(1).bool()
+        return scores.masked_fill(mask, float("-inf")).softmax(1).square().sum()
+
+    with babysit.watch(quiet=True, store=False) as watching:
+        steps(loss_of)
+        assert torch.tensor(float("inf")).item() > 0
+    assert watching.run is not None
+    training = next(iter(watching.run.trainings.values()))
+    assert autopsy.of(training) is None
+
+
+def test_a_value_that_is_nan_in_an_evaluation_only_is_found() -> None:
+    def train() -> None:
+        model = net()
+        steps(lambda model, step: model(DATA).square().mean())
+        with torch.no_grad():
+            spread = (model(DATA) * 0).sum(0) / (DATA[:, 0] > 99).sum()
+        assert spread.item() != 0
+
+    found, rules = examined(train)
+    assert (found.op, found.phase) == ("div", "evaluation")
+    assert found.cause(Training()) == "division"
+    assert "non-finite-loss" in rules
+
+
+@pytest.mark.parametrize(
+    ("code", "op", "better"),
+    [
+        ("loss = -torch.log(p).mean()", "log", "loss = -torch.log(p.clamp_min(1e-08)).mean()"),
+        ("x = torch.log(torch.softmax(z, 1))", "log", "x = torch.log_softmax(z, 1)"),
+        ("return x / x.norm()", "div", "return x / (x.norm() + 1e-08)"),
+        ("d = ((a - b) ** 2).sum().sqrt()", "sqrt", "d = ((a - b) ** 2).sum().add(1e-12).sqrt()"),
+        ("y = x.log() + z.log()", "log", None),
+        ("if x > 0:", "log", None),
+    ],
+)
+def test_a_line_is_mended_where_it_is_sure_what_to_mend(
+    code: str, op: str, better: str | None
+) -> None:
+    assert stable_line(code, op) == better
+
+
+# -- copies of the process ---------------------------------------------------------------
+
+PROGRAM = """
+    import atexit, os, sys, torch
+    from pathlib import Path
+    torch.manual_seed(0)
+    source = open("lines.txt")
+    log = open("log.txt", "a")
+    w = torch.ones(4, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+    for step in range(12):
+        log.write(f"{step} {source.readline().strip()}\\n")
+        log.flush()
+        Path(f"step{step}.txt").write_text(str(len(os.listdir("."))))
+        torch.save(w, "w.pt")
+        noise = torch.randn(4)
+        loss = torch.log((w * noise).square() * (step != 7)).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        print(step, loss.item(), torch.rand(1).item(), flush=True)
+    print(source.read())
+    atexit.register(lambda: print("bye", flush=True))
+"""
+
+
+def run(folder: Path, *options: str, watched: bool = True) -> subprocess.CompletedProcess[str]:
+    folder.mkdir(exist_ok=True)
+    (folder / "train.py").write_text(textwrap.dedent(PROGRAM))
+    (folder / "lines.txt").write_text("".join(f"line {number}\n" for number in range(40)))
+    command = ["-m", "babysit", "run", *options, "train.py"] if watched else ["train.py"]
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, capture_output=True, text=True, check=True
+    )
+
+
+def test_a_second_life_leaves_no_trace_outside(tmp_path: Path) -> None:
+    plain, watched = tmp_path / "plain", tmp_path / "watched"
+    before, after = run(plain, watched=False), run(watched, "--no-store")
+    assert "`log` at train.py:15 received 0" in after.stderr.replace("\n  ", " ")
+    assert after.stdout == before.stdout
+    for path in sorted(plain.iterdir()):
+        assert (watched / path.name).read_bytes() == path.read_bytes(), path.name
+    assert {p.name for p in watched.iterdir()} == {p.name for p in plain.iterdir()}
+
+
+def test_the_black_box_makes_the_value_again_alone(tmp_path: Path) -> None:
+    run(tmp_path)
+    (box,) = tmp_path.glob(".babysit/runs/*/blackbox")
+    assert json.loads((box / "event.json").read_text())["birth"]["op"] == "log"
+    assert torch.load(box / "random.pt", weights_only=True)["torch"].numel() > 0
+    again = subprocess.run(
+        [sys.executable, str(box / "reproduce.py")], capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert "-inf at (0,), 4 of 4 values" in again.stdout
+
+
+def test_the_black_box_can_be_refused(tmp_path: Path) -> None:
+    done = run(tmp_path, "--no-blackbox")
+    assert "`log` at train.py:15" in done.stderr.replace("\n  ", " ")
+    assert not list(tmp_path.glob(".babysit/runs/*/blackbox"))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="copies are made on Linux only")
+def test_copies_end_with_the_watch() -> None:
+    before = children()
+    with babysit.watch(quiet=True, store=False):
+        steps(lambda model, step: model(DATA).square().mean())
+        assert len(children()) > len(before)
+    assert children() == before
+
+
+def children() -> set[str]:
+    """Processes that this one has started."""
+    path = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    return set(path.read_text().split())
