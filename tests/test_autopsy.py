@@ -214,6 +214,11 @@ def test_the_black_box_makes_the_value_again_alone(tmp_path: Path) -> None:
     )
     assert again.returncode == 0, again.stderr
     assert "-inf at (0,), 4 of 4 values" in again.stdout
+    shown = subprocess.run(
+        [sys.executable, "-m", "babysit", "show", "--blackbox"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert {Path(line).name for line in shown.stdout.split()} >= {"reproduce.py", "event.pt"}
 
 
 def test_the_black_box_can_be_refused(tmp_path: Path) -> None:

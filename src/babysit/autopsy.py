@@ -19,6 +19,7 @@ from babysit.stable_forms import HALF, MASK, form_of, is_form, stable_line
 from babysit.text import count, listing, number
 
 Cause = Literal["data", "mask", "overflow", "rate", "spike", "division", "formula"]
+MUCH: Final = 5.0  # times the first size: worth telling
 LARGE: Final = 1e12  # in single precision no sound training comes near
 HALF_LARGE: Final = 100.0  # its square, or a sum of such squares, leaves float16
 FAR: Final = 0.25  # an early step of a quarter of the weights: see learning-rate-too-high
@@ -162,7 +163,7 @@ class Autopsy:
         if self.birth and not self.is_exact:
             return f"read from the graph of that step: {self.failed}" if self.failed else ""
         if self.birth:
-            return f"found in a second run of the program from step {self.since:,} on"
+            return f"a copy of the process from step {self.since:,} went through it again"
         return f"the operation was not found: {self.failed}" if self.failed else ""
 
     # -- why -----------------------------------------------------------------------------
@@ -248,13 +249,39 @@ class Autopsy:
         return Remedy(name="mend-operation", text=f"{text} Here: `{better}`", change=change)
 
 
+def growth(run: Training, step: int) -> str:
+    """Which weights had grown most by then, where any have grown much; else nothing."""
+    grown = {}
+    for name, series in run.places("weight-rms").items():
+        sizes = series.values[(series.steps <= step) & np.isfinite(series.values)]
+        if len(sizes) > 1 and sizes[0] > 0:
+            grown[name] = float(sizes[-1] / sizes[0])
+    name = max(grown, key=lambda one: grown[one], default="")
+    if not name or grown[name] < MUCH:
+        return ""
+    rate = run.series("learning-rate", "0")
+    how = f" under a learning rate of {number(rate.first)}" if len(rate) else ""
+    return f"; by then `{name}` had grown to {number(grown[name])} times its first size{how}"
+
+
 def finding(found: Autopsy, run: Training, message: str) -> Finding:
     """What a rule concludes where every operation was watched."""
     return Finding(
-        severity="error", confidence=1.0, message=f"{message}: {found.sentence}",
+        severity="error", confidence=1.0,
+        message=f"{message}: {found.sentence}{growth(run, found.step)}",
         where=found.place, first_step=found.step, remedies=found.remedies(run),
-        evidence=(Evidence(signal="autopsy", value=found.method, steps=(found.step,)),),
+        evidence=evidence(found),
     )  # fmt: skip
+
+
+def evidence(found: Autopsy) -> tuple[Evidence, ...]:
+    """How it was found, and that the value can be made again."""
+    told = [Evidence(signal="autopsy", value=found.method)] if found.method else []
+    if found.blackbox:
+        told.append(
+            Evidence(signal="blackbox", value="kept: `babysit show --blackbox` tells where")
+        )
+    return tuple(told)
 
 
 def of(run: Training) -> Autopsy | None:

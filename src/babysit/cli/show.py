@@ -15,11 +15,14 @@ from babysit.settings import STORE_FOLDER
 @click.argument("name", required=False, metavar="[RUN]")
 @click.option("--json", "json_path", metavar="PATH", help="Write it as JSON, too; - for stdout.")
 @click.option("--why", is_flag=True, help="List all rules that did not examine, and why.")
+@click.option("--blackbox", is_flag=True, help="Tell where the black box of a NaN lies.")
 @click.option(
     "--folder", default=STORE_FOLDER, show_default=True, metavar="PATH",
     help="Where runs are stored.",
 )  # fmt: skip
-def command(name: str | None, json_path: str | None, why: bool, folder: str) -> None:
+def command(
+    name: str | None, json_path: str | None, why: bool, blackbox: bool, folder: str
+) -> None:  # fmt: skip
     """Show the diagnosis of a stored run again.
 
     RUN is its name, or the beginning or end of it; without one it is the latest.
@@ -32,10 +35,13 @@ def command(name: str | None, json_path: str | None, why: bool, folder: str) -> 
     from babysit.diagnosis import diagnose
     from babysit.reports.json import JsonReport
     from babysit.reports.terminal import TerminalReport
-    from babysit.store.segment import load
+    from babysit.store.segment import black_box, load
 
     path = check_path("--json", json_path) if json_path not in (None, "-") else None
     run_id, run = load(Path(folder), name)
+    if blackbox:
+        say("\n".join(map(str, black_box(Path(folder), run_id))) + "\n")
+        return
     diagnosis = diagnose(run)
     if json_path is not None:
         text = JsonReport().render(diagnosis, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 FIRST_STEPS = 3
@@ -10,6 +11,7 @@ GROWTH_OVER_BUDGET = 1.6
 ALLOWANCE_SECONDS = 0.1
 SHARE_FOR_SAMPLES = 0.1
 LONGEST_GAP_SHARE = 1 / 400
+LEAP, SMALLEST_LOSS, MAX_LEAPS = 8.0, 1e-3, 8
 
 
 class Pacer:
@@ -61,6 +63,25 @@ class Schedule:
     def __init__(self) -> None:
         self.due = 0
         self.last = -1
+        self._usual: float | None = None
+        self._num_leaps = 0
+
+    def leaps(self, step: int, loss: float) -> bool:
+        """Whether a loss has leapt far above its usual size; the next step is then sampled.
+
+        What comes before a crash is worth a look, a few times in a training.
+        """
+        size = abs(loss)
+        if self._usual is None or not math.isfinite(size):
+            self._usual = size if math.isfinite(size) else None
+            return False
+        has_leapt = size > LEAP * max(self._usual, SMALLEST_LOSS)
+        self._usual += 0.05 * (min(size, LEAP * self._usual) - self._usual)
+        if not has_leapt or self._num_leaps >= MAX_LEAPS:
+            return False
+        self._num_leaps += 1
+        self.due = step
+        return True
 
     def wants(self, step: int, pacer: Pacer) -> bool:
         """Whether ``step`` is to be sampled, by schedule or because the budget allows it."""

@@ -84,6 +84,7 @@ class Watcher:
         self._on_step, self._stop = on_step, stop
         self._armed_for = 0
         self._seen_bad = False
+        self._loss = 0.0
         self._scaled: tuple[Tensor, Tensor] | None = None
         self.losses = LossWatch(self.stepping, self.thread, self.lens)
         self.inquest = Inquest(
@@ -280,7 +281,8 @@ class Watcher:
         for state in self.trainings.here():
             state.clearing.look()
         pending = Pending(loss=self._loss_value(tensors))
-        is_bad = isinstance(pending.loss, float) and not math.isfinite(pending.loss)
+        self._loss = pending.loss if isinstance(pending.loss, float) else 0.0
+        is_bad = not math.isfinite(self._loss)
         is_sampled = self.lens.is_armed and thread.num_read < MAX_XRAYS_PER_STEP
         if self.lens.is_armed and not is_sampled:
             self.lens.disarm()  # a step of many backwards, or one that never comes
@@ -379,7 +381,8 @@ class Watcher:
     def _next_step(self, state: TrainingState) -> None:
         """After a step: ask for the end, decide whether the next step is sampled."""
         should_stop = self.faults.guard(self._on_step, state.number, state.step)
-        self._calls.timed(self.inquest.stepped)
+        has_leapt = state.schedule.leaps(state.step, self._loss)
+        self._calls.timed(self.inquest.stepped, has_leapt)
         if not self.active:
             return  # this is a copy of the process, and has just been woken
         state.is_sampled = False

@@ -79,6 +79,21 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
             yield event
 
 
+def black_box(folder: Path, run_id: str) -> list[Path]:
+    """The files of a run's black box.
+
+    Raises:
+        BabysitError: it has none.
+    """
+    files = sorted((folder / RUNS / run_id / BLACK_BOX).glob("*"))
+    if not files:
+        raise BabysitError(
+            f"Run {run_id} has no black box: one is kept where a value became NaN or infinite, "
+            "unless --no-blackbox or --no-store refused it."
+        )
+    return files
+
+
 def load(folder: Path, run_id: str | None) -> tuple[str, Run]:
     """A stored run by its name or the unique beginning or end of it; the latest without one.
 

@@ -326,7 +326,8 @@ class Births(TorchDispatchMode):
             index=index, rows=bad_rows(bad), dtype=str(bad.dtype).removeprefix("torch."),
             place=place, owner=owner_of() or (forward.owner if forward is not None else None),
             forward=forward,
-            bad=bad if arrived else None, length=bad.shape[0] if bad.dim() else 0, is_meant=is_meant, arrived=arrived, number=len(self.all),
+            bad=bad if arrived else None, length=len(bad) if bad.dim() else 0,
+            is_meant=is_meant, arrived=arrived, number=len(self.all),
         )  # fmt: skip
         if not is_meant:
             birth.operands = [

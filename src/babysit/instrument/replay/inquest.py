@@ -74,10 +74,15 @@ class Inquest:
         """The program begins: a first copy."""
         self.snapshots.take(0)
 
-    def stepped(self) -> None:
-        """A step has ended; the first and, now and then, a later one leaves a copy."""
+    def stepped(self, has_leapt: bool = False) -> None:
+        """A step has ended; the first and, now and then, a later one leaves a copy.
+
+        Args:
+            has_leapt: the loss has: what comes may need a copy from close before.
+        """
         self._steps += 1
-        if not self._held and (self._steps == 1 or self.snapshots.is_due()):
+        is_due = self._steps == 1 or self.snapshots.is_due(in_haste=has_leapt)
+        if not self._held and is_due:
             self.snapshots.take(self._steps)
 
     def end(self) -> None:

@@ -97,20 +97,22 @@ class Snapshots:
         self.is_forking = False
         self.reason: str | None = None
         self._on_wake = on_wake
-        self._due = 0.0
+        self._due = self._pause = 0.0
         self._process = os.getpid()
 
     @property
     def newest_first(self) -> list[Snapshot]:
         return [one for one in (self.latest, self.first) if one is not None]
 
-    def is_due(self) -> bool:
-        return time.perf_counter() >= self._due
+    def is_due(self, *, in_haste: bool = False) -> bool:
+        """Whether it is time for the next copy; in haste after a tenth of the usual pause."""
+        now = time.perf_counter()
+        return now >= self._due - (0.9 * self._pause if in_haste else 0.0)
 
     def take(self, step: int) -> None:
         """Make a copy of this moment. In the copy this returns once it is woken."""
         self.reason = hindrance()
-        self._due = time.perf_counter() + SHORTEST_PAUSE
+        self._wait(SHORTEST_PAUSE)
         if self.reason is not None or os.getpid() != self._process:
             return
         started = time.perf_counter()
@@ -118,13 +120,17 @@ class Snapshots:
         if snapshot is None:
             return  # this is the copy, woken
         cost = time.perf_counter() - started
-        self._due = time.perf_counter() + max(SHORTEST_PAUSE, PAUSE_PER_COST * cost)
+        self._wait(max(SHORTEST_PAUSE, PAUSE_PER_COST * cost))
         if self.first is None:
             self.first = snapshot
             return
         if self.latest is not None:
             self.latest.discard()
         self.latest = snapshot
+
+    def _wait(self, seconds: float) -> None:
+        self._pause = seconds
+        self._due = time.perf_counter() + seconds
 
     def discard(self) -> None:
         """Let all copies go; in a forked child of the script they are not ours."""

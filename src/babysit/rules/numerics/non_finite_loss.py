@@ -92,7 +92,7 @@ class NonFiniteLoss(Rule):
             severity="warning" if recovered else self.severity,
             confidence=0.8 if recovered else 1.0,
             message=f"the loss is {value} from step {first}{last}"
-            + (f": {found.sentence}" if found is not None and is_known else ""),
+            + (f": {found.sentence}{autopsy.growth(run, first)}" if found and is_known else ""),
             where=self._where(run, found),
             first_step=first,
             evidence=self._evidence(value, first, found),
@@ -119,9 +119,7 @@ class NonFiniteLoss(Rule):
 
     def _evidence(self, value: str, step: int, found: Autopsy | None) -> tuple[Evidence, ...]:
         loss = Evidence(signal="loss", value=value, limit="finite", steps=(step,))
-        if found is None or not found.method:
-            return (loss,)
-        return (loss, Evidence(signal="autopsy", value=found.method))
+        return (loss, *(autopsy.evidence(found) if found is not None else ()))
 
     def _remedies(self, is_first: bool) -> tuple[Remedy, ...]:
         if is_first:
