@@ -14,10 +14,8 @@ GRADCHECK = Remedy(
     name="mend-operation",
     text="Look in its backward for a division by zero; check it with `babysit.gradcheck`.",
 )
-SEARCH = Remedy(
-    name="detect-anomaly",
-    text="Wrap the step in torch.autograd.detect_anomaly(): it names the operation.",
-)
+ANOMALY = "Wrap the step in torch.autograd.detect_anomaly(): it names the operation."
+SEARCH = Remedy(name="detect-anomaly", text=ANOMALY)
 
 
 class NonFiniteGradient(Rule):
@@ -56,8 +54,7 @@ class NonFiniteGradient(Rule):
     max_growth = threshold(
         default=1e3,
         unit="times the usual loss or gradient norm",
-        why="trainings that end in NaN by a high rate leap by 1e6 and more before; the loss of "
-        "the sick clinic had not moved at all when its gradient broke",
+        why="trainings that a high rate ends leap by 1e6 and more; the sick clinic's had not moved",
     )
     max_recovered = threshold(
         default=0.02,
@@ -78,7 +75,7 @@ class NonFiniteGradient(Rule):
         found = autopsy.exact(run)
         if found is None:
             yield from self._in_graphs(run)
-        elif found.is_of_gradient and not found.arrived and not is_rate_test(run):
+        elif found.is_of_gradient and not found.arrived and not self._is_else(run, found.step):
             loss = run.series("loss").at(found.step)
             text = f" of {number(loss)}" if loss is not None and np.isfinite(loss) else ""
             what = f"the gradient became {autopsy.kind(found.birth)} at step {found.step:,}"
@@ -87,7 +84,7 @@ class NonFiniteGradient(Rule):
     def _in_graphs(self, run: Training) -> Conclusions:
         """As norms and graphs of sampled steps show it."""
         first = self._first(run)
-        if first is None or is_rate_test(run) or self._was_exploding(run, first):
+        if first is None or self._is_else(run, first):
             return
         norms, loss = run.series("gradient-norm"), run.series("loss")
         value = norms.at(first) if first in norms.steps else float("nan")
@@ -129,6 +126,9 @@ class NonFiniteGradient(Rule):
             last = int(broken[0]) - 1
             return None if last in norms.steps else last  # it was seen, and it was finite
         return None
+
+    def _is_else(self, run: Training, first: int) -> bool:
+        return is_rate_test(run) or self._was_exploding(run, first)
 
     def _was_exploding(self, run: Training, first: int) -> bool:
         """Whether losses or gradient norms had leapt far beyond their usual size before."""

@@ -79,12 +79,14 @@ class NonFiniteParameter(Rule):
         kind = "running statistic" if names[0].endswith(STATISTICS) else "parameter"
         kind += "s" if len(names) > 1 else ""
         verb = "holds" if len(names) == 1 else "hold"
+        watched = autopsy.exact(run)
+        made = f": {watched.sentence}" if watched is not None and watched.phase == "data" else ""
         when = "before the first update" if first == 0 else f"at step {first}, with a finite loss"
         yield Finding(
             severity=self.severity,
             confidence=0.98 if first == 0 else 0.9,
             message=f"{kind} {listing(f'`{name}`' for name in names)} {verb} NaN or Inf {when}: "
-            f"{percent(share)} of the values" + (" of the first" if len(names) > 1 else ""),
+            f"{percent(share)} of the values" + (" of the first" if len(names) > 1 else "") + made,
             where=run.layer_place(layer, op=PARAMETER),
             first_step=first,
             evidence=(
