@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.rule import Conclusions, Rule, healthy, sick
@@ -13,6 +14,22 @@ LAYERS = frozenset({"Addmm", "Mm", "Linear", "Convolution"})
 # a bias. Dropout is a product with a constant.
 LINEAR_PASSAGE = RESHAPES | {"NativeBatchNorm", "CudnnBatchNorm", "NativeDropout", DROPOUT,
                              "AvgPool2D", "AdaptiveAvgPool2D", "Mean"}  # fmt: skip
+
+
+def two_layers(fan_in: int, width: int, fan_out: int, *, is_own: bool = True) -> dict[str, Any]:
+    """An example: one linear layer after another, held by the same optimizer or not."""
+    return {
+        "wiring": chain(
+            Node(op="Parameter", parameter="a.weight", layer="a"),
+            Node(op="Addmm", inputs=(None, 0), layer="a", shape=(8, width)),
+            Node(op="Parameter", parameter="b.weight", layer="b"),
+            Node(op="Addmm", inputs=(1, 2), layer="b", shape=(8, fan_out)),
+        ),
+        "parameters": (
+            Parameter(name="a.weight", shape=(width, fan_in), layer="a"),
+            Parameter(name="b.weight", shape=(fan_out, width), layer="b", is_own=is_own),
+        ),
+    }
 
 
 class MissingNonlinearity(Rule):
@@ -43,27 +60,10 @@ class MissingNonlinearity(Rule):
     remedies = ("add-activation",)
     explains = ("loss-not-decreasing",)
     examples = (
-        sick(
-            wiring=chain(
-                Node(op="Parameter", parameter="a.weight", layer="a"),
-                Node(op="Addmm", inputs=(None, 0), layer="a", shape=(8, 32)),
-                Node(op="Parameter", parameter="b.weight", layer="b"),
-                Node(op="Addmm", inputs=(1, 2), layer="b", shape=(8, 10)),
-            ),
-            parameters=(Parameter(name="a.weight", shape=(32, 64), layer="a"),
-                        Parameter(name="b.weight", shape=(10, 32), layer="b")),
-        ),
-        healthy(
-            wiring=chain(
-                Node(op="Parameter", parameter="a.weight", layer="a"),
-                Node(op="Addmm", inputs=(None, 0), layer="a", shape=(8, 4)),
-                Node(op="Parameter", parameter="b.weight", layer="b"),
-                Node(op="Addmm", inputs=(1, 2), layer="b", shape=(8, 64)),
-            ),
-            parameters=(Parameter(name="a.weight", shape=(4, 64), layer="a"),
-                        Parameter(name="b.weight", shape=(64, 4), layer="b")),
-        ),
-    )  # fmt: skip
+        sick(**two_layers(64, 32, 10)),
+        healthy(**two_layers(64, 4, 64)),
+        healthy(**two_layers(64, 64, 64, is_own=False)),
+    )
 
     def check(self, run: Training) -> Conclusions:
         """Find the layers that one layer could replace."""
@@ -125,8 +125,12 @@ def is_collapsible(run: Training, wiring: Wiring, earlier: int, later: int) -> b
     parents = {(wiring.nodes[i].layer or "").rpartition(".")[0] for i in (earlier, later)}
     if len(parents) > 1 and wiring.nodes[later].op != "Convolution":
         return False
-    first, second = weight_shape(run, wiring, earlier), weight_shape(run, wiring, later)
-    if first is None or second is None or len(first) != len(second):
+    weights = weight_of(run, wiring, earlier), weight_of(run, wiring, later)
+    if weights[0] is None or weights[1] is None or weights[0].is_own != weights[1].is_own:
+        return False  # the last layer of one model and the first of another, as in a GAN
+    first = shape_of(weights[0], wiring.nodes[earlier])
+    second = shape_of(weights[1], wiring.nodes[later])
+    if len(first) != len(second):
         return False
     if any(is_separable(wiring.nodes[i], s) for i, s in ((earlier, first), (later, second))):
         return False
@@ -140,12 +144,14 @@ def is_separable(node: Node, shape: tuple[int, ...]) -> bool:
     return is_special or len(set(shape[2:])) > 1
 
 
-def weight_shape(run: Training, wiring: Wiring, index: int) -> tuple[int, ...] | None:
+def weight_of(run: Training, wiring: Wiring, index: int) -> Parameter | None:
+    """The weight matrix that a layer's operation reads."""
+    names = (wiring.weight(source) for source in wiring.nodes[index].inputs)
+    known = (run.parameters[name] for name in names if name in run.parameters)
+    return next((parameter for parameter in known if len(parameter.shape) >= 2), None)
+
+
+def shape_of(parameter: Parameter, node: Node) -> tuple[int, ...]:
     """(out, in, …) of the weight of a layer's operation."""
-    for source in wiring.nodes[index].inputs:
-        parameter = run.parameters.get(wiring.weight(source) or "")
-        if parameter is not None and len(parameter.shape) >= 2:
-            out = wiring.nodes[index].shape[-1]
-            is_transposed = len(parameter.shape) == 2 and parameter.shape[0] != out
-            return parameter.shape[::-1] if is_transposed else parameter.shape
-    return None
+    is_transposed = len(parameter.shape) == 2 and parameter.shape[0] != node.shape[-1]
+    return parameter.shape[::-1] if is_transposed else parameter.shape
