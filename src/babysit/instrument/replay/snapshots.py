@@ -15,7 +15,6 @@ import select
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -145,9 +144,7 @@ class Snapshots:
         numbers = random.getstate()  # Python gives a forked child other random numbers
         self.is_forking = True
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # threads and fork
-                pid = os.fork()
+            pid = os.fork()
         finally:
             self.is_forking = False
         if pid:
