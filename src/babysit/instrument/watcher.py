@@ -316,7 +316,7 @@ class Watcher:
         if scaled is not None and scaled[0].data_ptr() == first.data_ptr():
             first = scaled[1]
         if first.dim() == 0 and first.device.type == "cpu":
-            return first.item()
+            return torch._C.TensorBase.item(first)  # past our own watch over what is read
         value = first.detach().mean()
         return value.item() if value.device.type == "cpu" else value
 
@@ -382,7 +382,7 @@ class Watcher:
         """After a step: ask for the end, decide whether the next step is sampled."""
         should_stop = self.faults.guard(self._on_step, state.number, state.step)
         has_leapt = state.schedule.leaps(state.step, self._loss)
-        self._calls.timed(self.inquest.stepped, has_leapt)
+        self.faults.guard(self.inquest.stepped, has_leapt)
         if not self.active:
             return  # this is a copy of the process, and has just been woken
         state.is_sampled = False

@@ -173,6 +173,8 @@ def is_bad(value: Any) -> bool:
     """Whether a value, or any of several by place, is not finite; what a GPU holds stays there."""
     if isinstance(value, dict):
         return any(is_bad(one) for one in value.values())
+    if isinstance(value, Tensor) and value.dim() == 0 and value.device.type == "cpu":
+        return not math.isfinite(value.item())
     if isinstance(value, Tensor):
         return value.device.type == "cpu" and not bool(torch.isfinite(value).all())
     return isinstance(value, float) and not math.isfinite(value)
