@@ -168,10 +168,10 @@ class Session:
     # -- events --------------------------------------------------------------------------
 
     def emit(self, event: dict[str, Any]) -> None:
-        """Add one event to the run and to the file; ordinary steps wait for company.
+        """Add one event to the run and to the file; a step's numbers wait for company.
 
-        A step's numbers are little work each, but cold work: taken in alone, between the
-        training's own steps, they cost several times what they do in a row.
+        They are little work each, but cold work: taken in alone, between the training's own
+        steps, they cost several times what they do in a row.
         """
         with self._lock:
             self._waiting.append(event)
@@ -180,8 +180,8 @@ class Session:
                 self._num_steps += 1
                 loss = event["values"].get("loss", 0.0)
                 self._looks_bad |= not abs(loss) < float("inf")
-                if now - self._taken_in < LONGEST_WAIT:
-                    return
+            if event["event"] in ("step", "sample") and now - self._taken_in < LONGEST_WAIT:
+                return
             self._taken_in = now
             self._take_in()
 

@@ -10,8 +10,9 @@ from torch.optim import Optimizer
 
 from babysit.faults import Faults
 from babysit.instrument import probe
+from babysit.instrument.calls import always
 from babysit.instrument.lens import Lens
-from babysit.instrument.probe import After, Probe
+from babysit.instrument.probe import After, Probe, When
 from babysit.instrument.trainings import Thread, TrainingState
 
 Notes = dict[str, dict[str, Tensor | float]]
@@ -30,7 +31,7 @@ class ProbeBench:
         lens: Lens,
         thread: Thread,
         faults: Faults,
-        replace: Callable[[Any, str, After], None],
+        replace: Callable[[Any, str, After, When], None],
     ) -> None:
         self._lens, self._thread, self._faults, self._replace = lens, thread, faults, replace
         self._notes: Notes = {}
@@ -52,8 +53,8 @@ class ProbeBench:
     def is_anomaly_mode_on(self) -> bool:
         return self._lens.is_users_anomaly_on()
 
-    def watch(self, owner: Any, name: str, after: After) -> None:
-        self._replace(owner, name, after)
+    def watch(self, owner: Any, name: str, after: After, when: When = always) -> None:
+        self._replace(owner, name, after, when)
 
     def wake(self, one: Probe, event: str) -> None:
         calls, call = self._told_of(event), getattr(one, event)
@@ -81,6 +82,11 @@ class ProbeBench:
 
     def on_backward(self, loss: Tensor) -> None:
         self._tell("on_backward", loss)
+
+    @property
+    def wants_step(self) -> bool:
+        """Whether any probe is to be told before a step that is not sampled."""
+        return bool(self._told_of("on_step"))
 
     def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
         self._tell("on_step", optimizer)

@@ -7,10 +7,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from babysit.faults import Faults
 from babysit.guard import transparent
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.patches import Patches
+
+
+def always() -> bool:
+    return True
+
+
+def without_gradients() -> bool:
+    return not torch.is_grad_enabled()
 
 
 class Calls:
@@ -27,17 +37,21 @@ class Calls:
         self._is_live = is_live
         self.depth = 0  # of our own callbacks
 
-    def replace(self, owner: Any, name: str, after: Callable[..., None]) -> None:
+    def replace(
+        self, owner: Any, name: str, after: Callable[..., None], when: Callable[[], bool] = always
+    ) -> None:
         """Have ``after(args, kwargs, result)`` follow every call of ``owner.name``."""
-        self._patches.replace(owner, name, self.wrap(after))
+        self._patches.replace(owner, name, self.wrap(after, when=when))
 
     def wrap(
-        self, after: Callable[..., None], *, failed: Callable[..., None] | None = None
-    ) -> Callable[[Any], Any]:
+        self, after: Callable[..., None], *, failed: Callable[..., None] | None = None,
+        when: Callable[[], bool] = always,
+    ) -> Callable[[Any], Any]:  # fmt: skip
         """A wrapper maker: call the original, then show arguments and result to ``after``.
 
         Args:
             failed: shown the arguments of a call that raised.
+            when: asked before; what is called often and seldom of interest costs little this way.
         """
 
         def make(original: Any) -> Any:
@@ -49,7 +63,7 @@ class Calls:
                     if failed is not None and self._is_live():
                         self.timed(failed, args, kwargs)
                     raise
-                if self._is_live():
+                if self._is_live() and when():
                     self.timed(after, args, kwargs, result)
                 return result
 

@@ -35,18 +35,15 @@ class Clearing:
 
     def mark(self, parameters: Sequence[Tensor]) -> None:
         """After a backward or a step: remember a few gradients as they are."""
-        self._marks = []
-        if not self._was_cleared:  # else there is nothing more to find out before the step
-            last = len(parameters) - 1
-            picks = (
-                [parameters[index] for index in sorted({0, last // 2, last})] if last >= 0 else []
-            )
-            if all(parameter.grad is None for parameter in picks):
-                picks = [p for p in parameters if p.grad is not None][:3]
-            for parameter in picks:
-                gradient = parameter.grad
-                if gradient is not None:
-                    self._marks.append((weakref.ref(parameter), id(gradient), gradient._version))
+        last = len(parameters) - 1
+        picks = [parameters[index] for index in sorted({0, last // 2, last})] if last >= 0 else []
+        if all(parameter.grad is None for parameter in picks):
+            picks = [p for p in parameters if p.grad is not None][:3]
+        self._marks = [
+            (weakref.ref(parameter), id(parameter.grad), parameter.grad._version)
+            for parameter in picks
+            if parameter.grad is not None
+        ]
 
     @property
     def is_due(self) -> bool:

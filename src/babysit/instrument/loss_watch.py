@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from babysit.instrument import losses
+from babysit.instrument.calls import without_gradients
 from babysit.instrument.lens import Lens
 from babysit.instrument.patches import Patches
 from babysit.instrument.stepping import Stepping
@@ -38,7 +39,7 @@ class LossWatch:
             fail = functools.partial(self._failed, name)
             patches.replace(torch.nn.functional, name, wrap(see, failed=fail))
         for name in ("__eq__", "eq"):
-            patches.replace(Tensor, name, wrap(self._compared))
+            patches.replace(Tensor, name, wrap(self._compared, when=without_gradients))
 
     def _called(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
         in_eval_mode = self._stepping.is_model_in_eval(self._thread.last)
@@ -62,7 +63,7 @@ class LossWatch:
             self.crashed = replace(call.describe(crashed=1.0), output=output)
 
     def _compared(self, args: Any, kwargs: Any, result: Any) -> None:
-        if torch.is_grad_enabled() or len(args) != 2 or not isinstance(result, Tensor):
+        if len(args) != 2 or not isinstance(result, Tensor):
             return
         if losses.is_agreement(*args):
             repeats = self._repeats(args[1])

@@ -45,8 +45,8 @@ def rms(tensors: Sequence[Tensor]) -> list[float]:
 
 def total_norm(gradients: Sequence[Tensor]) -> Tensor:
     """L2 norm of all gradients together, as a tensor that has not left its device."""
-    dense = [g.coalesce().values() if g.is_sparse else g for g in gradients]
-    norms = torch._foreach_norm([gradient.detach() for gradient in dense])
+    detached = [gradient.detach() for gradient in gradients]
+    norms = torch._foreach_norm([g.coalesce().values() if g.is_sparse else g for g in detached])
     device = norms[0].device
     sizes = [norm.to(device=device, dtype=torch.float32) for norm in norms]
     return torch.stack(sizes).square().sum().sqrt()

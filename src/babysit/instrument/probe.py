@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from babysit import catalogue
+from babysit.instrument.calls import always
 
 if TYPE_CHECKING:
     from babysit.instrument.trainings import TrainingState
 
 After = Callable[[Any, Any, Any], None]
+When = Callable[[], bool]
 
 
 class Bench(Protocol):
@@ -32,8 +34,8 @@ class Bench(Protocol):
     def is_anomaly_mode_on(self) -> bool:
         """Whether the script, not our lens, runs under anomaly detection."""
 
-    def watch(self, owner: Any, name: str, after: After) -> None:
-        """Call ``after(args, kwargs, result)`` after every call of ``owner.name``."""
+    def watch(self, owner: Any, name: str, after: After, when: When = always) -> None:
+        """Call ``after(args, kwargs, result)`` after calls of ``owner.name`` if ``when()``."""
 
     def wake(self, one: Probe, event: str) -> None:
         """Tell a probe of an event from now on."""
@@ -104,9 +106,9 @@ class Probe:
         """Until it wakes again, it is not: what has nothing to do costs nothing."""
         self._bench.rest(self, event)
 
-    def watch(self, owner: Any, name: str, after: After) -> None:
-        """Call ``after(args, kwargs, result)`` after every call of ``owner.name``."""
-        self._bench.watch(owner, name, after)
+    def watch(self, owner: Any, name: str, after: After, when: When = always) -> None:
+        """Call ``after(args, kwargs, result)`` after calls of ``owner.name`` if ``when()``."""
+        self._bench.watch(owner, name, after, when)
 
     def note(self, signal: str, value: Tensor | float, place: str = "") -> None:
         """Record a value with the step that closes next; a later one at the same place wins."""

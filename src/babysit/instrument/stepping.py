@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -45,11 +44,23 @@ class Stepping:
 
     # -- around optimizer.step -----------------------------------------------------------
 
-    def begin(self, optimizer: Optimizer, thread: Thread, has_closure: bool) -> None:
-        """Just before the optimizer changes the weights."""
-        opened = thread.opened = OpenStep(has_closure=has_closure)
+    def is_usual(self, optimizer: Optimizer, thread: Thread) -> bool:
+        """Whether nothing is to be seen before this step that could not be seen after it."""
+        state = self._trainings.of(optimizer, thread.last)
+        return (
+            state is not None
+            and not state.clearing.is_due
+            and optimizer.param_groups[0]["params"][0].grad is not None
+            and not thread.num_read
+            and self.norm_before_clip is None
+            and not self._pacer.affords(2 * self._norm_cost)
+        )
+
+    def begin(self, optimizer: Optimizer, thread: Thread) -> None:
+        """Just before the optimizer changes the weights, unless the step is a usual one."""
+        opened, has_closure = thread.opened, thread.opened.has_closure
         parameters = parameters_of(optimizer)
-        state = self._trainings.of(optimizer)
+        state = self._trainings.of(optimizer, thread.last)
         if state is None:
             self._trainings.optimizers.add(optimizer)
             if thread.pending:
@@ -84,8 +95,7 @@ class Stepping:
         if state.is_sampled or self._pacer.affords(2 * self._norm_cost):
             started = time.perf_counter()
             gradients = [p.grad for p in parameters if p.grad is not None]
-            with torch.no_grad():
-                values["gradient-norm"] = total_norm(gradients)
+            values["gradient-norm"] = total_norm(gradients)
             self._norm_cost += 0.2 * (time.perf_counter() - started - self._norm_cost)
         if self.norm_before_clip is not None:
             values["gradient-norm-before-clip"] = self.norm_before_clip
@@ -94,7 +104,7 @@ class Stepping:
     def finish(self, optimizer: Optimizer, thread: Thread) -> TrainingState | None:
         """Just after. Returns the training if this closed a step of it."""
         opened = thread.opened
-        state = opened.state or self._trainings.of(optimizer)
+        state = opened.state or self._trainings.of(optimizer, thread.last)
         if state is None and opened.has_closure and thread.pending:
             state = self._start_training(optimizer, thread.pending)
         if state is None:

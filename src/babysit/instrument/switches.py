@@ -26,7 +26,8 @@ class Switches:
 
     def attach(self, patches: Patches, wrap: Callable[..., Callable[[Any], Any]]) -> None:
         for name in DROPOUTS:
-            patches.replace(torch.nn.functional, name, wrap(self._dropped))
+            see = wrap(self._dropped, when=self._is_training_sampled)
+            patches.replace(torch.nn.functional, name, see)
         for context in (torch.no_grad, torch.inference_mode):
             patches.replace(context, "__enter__", wrap(self._gradients_off))
         patches.replace(torch.nn.Module, "train", wrap(self._mode_set))
@@ -54,11 +55,13 @@ class Switches:
             self.may_evaluate()
 
     def _dropped(self, args: Any, kwargs: Any, result: Any) -> None:
-        if self._lens.is_armed and torch.is_grad_enabled():
-            rate = args[1] if len(args) > 1 else kwargs.get("p", 0.5)
-            is_on = args[2] if len(args) > 2 else kwargs.get("training", True)
-            if is_on and rate > 0:
-                self._lens.scopes.dropped(result, float(rate))
+        rate = args[1] if len(args) > 1 else kwargs.get("p", 0.5)
+        is_on = args[2] if len(args) > 2 else kwargs.get("training", True)
+        if is_on and rate > 0:
+            self._lens.scopes.dropped(result, float(rate))
+
+    def _is_training_sampled(self) -> bool:
+        return self._lens.is_armed and torch.is_grad_enabled()
 
     def _compiled(self, args: Any, kwargs: Any, result: Any) -> None:
         self._lens.be_careful()

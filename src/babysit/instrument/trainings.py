@@ -95,8 +95,14 @@ class Trainings:
         own = threading.get_ident()
         return [state for state in self.all[-8:] if state.thread == own][-4:]
 
-    def of(self, optimizer: Optimizer) -> TrainingState | None:
-        """The training that an optimizer belongs to, if it has stepped before."""
+    def of(self, optimizer: Optimizer, last: TrainingState | None = None) -> TrainingState | None:
+        """The training that an optimizer belongs to, if it has stepped before.
+
+        Args:
+            last: tried first.
+        """
+        if last is not None and last.optimizers and last.optimizers[0]() is optimizer:
+            return last
         state = self._by_optimizer.get(optimizer)
         if state is None:
             state = self.owning(parameters_of(optimizer))

@@ -35,7 +35,7 @@ from babysit.instrument.patches import Patches
 from babysit.instrument.replay.inquest import Inquest, InquestOptions, is_bad, reading
 from babysit.instrument.stepping import Stepping
 from babysit.instrument.switches import Switches
-from babysit.instrument.trainings import Pending, Thread, Trainings, TrainingState
+from babysit.instrument.trainings import OpenStep, Pending, Thread, Trainings, TrainingState
 
 MAX_PENDING = 64
 OTHERS_WHILE_ARMED = 16
@@ -167,9 +167,10 @@ class Watcher:
                 return original(*args, **kwargs)
             roots = args[0] if args else kwargs.get("tensors")
             tensors = [roots] if isinstance(roots, Tensor) else list(roots or ())
-            self._calls.timed(self._before_backward, tensors)
+            looks_after = self._calls.timed(self._before_backward, tensors)
             result = original(*args, **kwargs)
-            self._calls.timed(self._after_backward)
+            if looks_after:
+                self._calls.timed(self._after_backward)
             return result
 
         return transparent(backward)
@@ -265,8 +266,9 @@ class Watcher:
             self._before_backward(tensors, leaves=wanted)
         return self.thread.is_grad_training
 
-    def _before_backward(self, tensors: list[Tensor], leaves: Sequence[Tensor] = ()) -> None:
-        thread = self.thread
+    def _before_backward(self, tensors: list[Tensor], leaves: Sequence[Tensor] = ()) -> bool:
+        """Returns whether there is something to see after it: not on an ordinary step."""
+        thread, trainings = self.thread, self.trainings.here()
         if thread.depth == 0:
             if thread.hand.is_watching and thread.pending:
                 was_read = thread.pending[-1].wiring is not None  # so its leaves are still held
@@ -278,7 +280,7 @@ class Watcher:
         self.losses.crashed = None
         if tensors:
             self.bench.on_backward(tensors[0])
-        for state in self.trainings.here():
+        for state in trainings:
             state.clearing.look()
         pending = Pending(loss=self._loss_value(tensors))
         self._loss = pending.loss if isinstance(pending.loss, float) else 0.0
@@ -302,6 +304,9 @@ class Watcher:
             thread.idle_readings += [p for p in thread.pending[:-1] if p.wiring is not None]
             del thread.pending[:-1], thread.idle_losses[: -16 * MAX_PENDING]
             del thread.idle_readings[2 * MAX_XRAYS_PER_STEP :]
+        is_usual = len(self.trainings.optimizers) and len(thread.pending) <= MAX_PENDING // 2
+        is_due = any(state.clearing.is_due for state in trainings)
+        return is_due or self.lens.is_armed or not is_usual
 
     def _hold_inquest(self, event: str, what: str) -> None:
         found = self.inquest.hold(event, what)
@@ -322,7 +327,8 @@ class Watcher:
 
     def _after_backward(self, gradients: Sequence[Tensor | None] = ()) -> None:
         for state in self.trainings.here():
-            state.clearing.mark(state.parameters if state.clearing.is_due else ())
+            if state.clearing.is_due:
+                state.clearing.mark(state.parameters)
         thread = self.thread
         has_optimizer = len(self.trainings.optimizers) > 0
         if thread.depth == 0 and (not has_optimizer or len(thread.pending) > MAX_PENDING // 2):
@@ -352,9 +358,13 @@ class Watcher:
                 self._calls.timed(self._open_step, optimizer, has_closure)
 
     def _open_step(self, optimizer: Optimizer, has_closure: bool) -> None:
+        self.thread.opened = OpenStep(has_closure=has_closure)
+        is_watched = self.lens.is_armed or has_closure or self.bench.wants_step
+        if not is_watched and self.stepping.is_usual(optimizer, self.thread):
+            return
         is_sampled = self.lens.is_armed or self.thread.num_read > 0
         self.bench.on_step(optimizer, is_sampled=is_sampled)
-        self.stepping.begin(optimizer, self.thread, has_closure)
+        self.stepping.begin(optimizer, self.thread)
         if is_bad(self.thread.opened.values.get("gradient-norm", 0.0)):
             self._hold_inquest("gradient", "the gradient is not finite")
 

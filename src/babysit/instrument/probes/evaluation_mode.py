@@ -15,11 +15,11 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.weak import WeakIdKeyDictionary
 
 from babysit.instrument import call_sites
+from babysit.instrument.calls import without_gradients
 from babysit.instrument.probe import Probe
 from babysit.instrument.scopes import sequence_number
+from babysit.instrument.switches import DROPOUTS
 
-DROPOUTS: Final = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout",
-                   "feature_alpha_dropout")  # fmt: skip
 MAX_SITES: Final = 16
 MAX_DROPS: Final = 32
 MANY_PASSES: Final = 3
@@ -74,7 +74,7 @@ class EvaluationMode(Probe):
 
     def attach(self) -> None:
         for name in DROPOUTS:
-            self.watch(torch.nn.functional, name, self._dropped)
+            self.watch(torch.nn.functional, name, self._dropped, without_gradients)
 
     def on_batch(self, loader: Any, batch: Any) -> None:
         self._dataset = id(loader._dataset)
@@ -88,7 +88,7 @@ class EvaluationMode(Probe):
                 self._repeat_all(passes)
 
     def _dropped(self, args: Any, kwargs: Any, result: Any) -> None:
-        if torch.is_grad_enabled() or self.state is None or len(self._drops) >= MAX_DROPS:
+        if self.state is None or len(self._drops) >= MAX_DROPS:
             return
         rate = args[1] if len(args) > 1 else kwargs.get("p", 0.5)
         is_on = args[2] if len(args) > 2 else kwargs.get("training", True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -33,10 +34,19 @@ class RebuiltOptimizers(Probe):
     def attach(self) -> None:
         self._trained: MutableMapping[Tensor, Trained] = WeakIdKeyDictionary()
         self._known: weakref.WeakKeyDictionary[Optimizer, Trained] = weakref.WeakKeyDictionary()
+        self._new: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self.watch(Optimizer, "__init__", self._made)
+
+    def _made(self, args: Any, kwargs: Any, result: Any) -> None:
+        self._new.add(args[0])
+        self.wake("on_step")
 
     def on_step(self, optimizer: Optimizer) -> None:
         """A look at optimizers not seen before."""
+        self._new.discard(optimizer)
         if optimizer in self._known:
+            if not self._new:
+                self.rest("on_step")
             return
         first = next((p for g in optimizer.param_groups for p in g["params"]), None)
         if first is None:

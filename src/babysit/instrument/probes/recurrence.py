@@ -47,7 +47,6 @@ class Recurrence(Probe):
                 is_known = known is not None and known() is parameter
                 gradient = parameter.grad if is_known else None
                 if gradient is not None:
-                    with torch.no_grad():
-                        norm = torch.linalg.vector_norm(gradient)
+                    norm = torch.linalg.vector_norm(gradient.detach())
                     self.note("recurrent-gradient-norm", norm)
                     return

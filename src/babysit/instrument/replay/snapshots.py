@@ -88,6 +88,7 @@ class Snapshots:
 
     Attributes:
         is_forking: a copy is being made: handlers of ``os.register_at_fork`` are to stand aside.
+        pause: seconds from the latest copy to the next.
     """
 
     def __init__(self, on_wake: Callable[[dict[str, Any], Callable[..., NoReturn]], None]) -> None:
@@ -96,7 +97,7 @@ class Snapshots:
         self.is_forking = False
         self.reason: str | None = None
         self._on_wake = on_wake
-        self._due = self._pause = 0.0
+        self._due = self.pause = 0.0
         self._process = os.getpid()
 
     @property
@@ -106,7 +107,11 @@ class Snapshots:
     def is_due(self, *, in_haste: bool = False) -> bool:
         """Whether it is time for the next copy; in haste after a tenth of the usual pause."""
         now = time.perf_counter()
-        return now >= self._due - (0.9 * self._pause if in_haste else 0.0)
+        return now >= self._due - (0.9 * self.pause if in_haste else 0.0)
+
+    def postpone(self, seconds: float) -> None:
+        """The next copy is due so much later."""
+        self._due += seconds
 
     def take(self, step: int) -> None:
         """Make a copy of this moment. In the copy this returns once it is woken."""
@@ -128,7 +133,7 @@ class Snapshots:
         self.latest = snapshot
 
     def _wait(self, seconds: float) -> None:
-        self._pause = seconds
+        self.pause = seconds
         self._due = time.perf_counter() + seconds
 
     def discard(self) -> None:
