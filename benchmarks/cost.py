@@ -54,7 +54,6 @@ class Toggle:
         self._watcher.attach()
         self._watcher.lens.disarm()  # a first look is for a beginning, this goes on
 
-
     def share_of_copies(self, step: Callable[[], None]) -> float:
         """What copies of the process cost with the steps after them, as a share of the time."""
         snapshots, extra = self._watcher.inquest.snapshots, []
