@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import babysit
 from babysit import autopsy
 from babysit.autopsy import Autopsy
+from babysit.instrument import emitter, watcher
 from babysit.run import Training
 from babysit.stable_forms import stable_line
 
@@ -240,3 +241,35 @@ def children() -> set[str]:
     """Processes that this one has started."""
     path = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     return set(path.read_text().split())
+
+
+@pytest.mark.skipif(not hasattr(torch.compiler, "set_stance"), reason="torch before 2.6")
+def test_compiled_code_is_gone_through_as_it_was_written() -> None:
+    def train() -> None:
+        model = torch.compile(net(), backend="eager")
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        for step in range(6):
+            optimizer.zero_grad()
+            p = torch.sigmoid(model(DATA) - (200 if step == 3 else 0))
+            torch.log(p).mean().neg().backward()  # type: ignore[no-untyped-call]  # PyTorch's
+            optimizer.step()
+
+    found, _ = examined(train)
+    assert found.is_exact and (found.op, found.step) == ("log", 3)
+
+
+def test_values_that_waited_on_their_device_are_asked_about_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a GPU: the loss stays a tensor, and steps are fetched in batches."""
+    monkeypatch.setattr(emitter, "is_far", lambda tensor: True)
+    monkeypatch.setattr(watcher.Watcher, "_loss_value", lambda _, tensors: tensors[0].detach())
+    monkeypatch.setattr(watcher, "is_bad", lambda value: False)
+
+    def loss_of(model: nn.Module, step: int) -> Tensor:
+        p = torch.sigmoid(model(DATA) - (200 if step == 13 else 0))
+        return -torch.log(p).mean()
+
+    found, rules = examined(lambda: steps(loss_of, num=50))
+    assert (found.op, found.step, found.is_exact) == ("log", 13, True)
+    assert "non-finite-loss" in rules

@@ -73,10 +73,12 @@ def test_a_root_of_zero_that_a_relu_holds_off_is_no_finding() -> None:
     assert not found & {"unsafe-operation", "non-finite-gradient"}
 
 
-def test_gradients_that_a_scaler_skips_are_no_finding() -> None:
+@pytest.mark.parametrize("is_fused", [False, True], ids=["usual", "fused"])
+def test_gradients_that_a_scaler_skips_are_no_finding(is_fused: bool) -> None:
+    """A fused optimizer is called for such a step as well, and leaves it out by itself."""
     model = net()
     with babysit.watch(quiet=True, store=False) as watching:
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05, fused=is_fused)
         scaler = torch.amp.GradScaler("cpu", init_scale=2.0**30)
         for _ in range(40):
             optimizer.zero_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,13 +10,21 @@ import torch
 from torch import Tensor
 
 MAX_WAITING = 32
+BEARING = {"loss", "gradient-norm"}  # what a training cannot go on without
 
 
 class Emitter:
-    """Passes events on in order. On a GPU it lets them wait, so that no step synchronises."""
+    """Passes events on in order. On a GPU it lets them wait, so that no step synchronises.
 
-    def __init__(self, sink: Callable[[dict[str, Any]], None]) -> None:
+    Args:
+        on_bad: called with the signal when a step's value that had to be fetched is not finite.
+    """
+
+    def __init__(
+        self, sink: Callable[[dict[str, Any]], None], on_bad: Callable[[str], None]
+    ) -> None:
         self._sink: Callable[[dict[str, Any]], None] | None = sink
+        self._on_bad = on_bad
         self._waiting: list[dict[str, Any]] = []
 
     def emit(self, event: dict[str, Any]) -> None:
@@ -24,7 +33,7 @@ class Emitter:
             self._pass_on(event)
             return
         self._waiting.append(event)
-        on_device = any(values[name].device.type != "cpu" for values, name in slots)
+        on_device = any(is_far(values[name]) for values, name in slots)
         if not on_device or len(self._waiting) >= MAX_WAITING:
             self.flush()
 
@@ -39,6 +48,10 @@ class Emitter:
                 values[name] = number
         for event in waiting:
             self._pass_on(event)
+            if event["event"] == "step":
+                for name in BEARING & event["values"].keys():
+                    if not math.isfinite(event["values"][name]):
+                        self._on_bad(name)
 
     def number(self, value: Tensor | float) -> float:
         return value.item() if isinstance(value, Tensor) else value
@@ -49,6 +62,11 @@ class Emitter:
     def _pass_on(self, event: dict[str, Any]) -> None:
         if self._sink is not None:
             self._sink(event)
+
+
+def is_far(tensor: Tensor) -> bool:
+    """Whether reading a tensor would wait for its device."""
+    return tensor.device.type != "cpu"
 
 
 def slots_of(values: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:

@@ -21,6 +21,7 @@ from babysit.instrument.trainings import (
     Thread,
     Trainings,
     TrainingState,
+    gradients_of,
     parameters_of,
 )
 from babysit.wiring import LossCall
@@ -59,7 +60,6 @@ class Stepping:
     def begin(self, optimizer: Optimizer, thread: Thread) -> None:
         """Just before the optimizer changes the weights, unless the step is a usual one."""
         opened, has_closure = thread.opened, thread.opened.has_closure
-        parameters = parameters_of(optimizer)
         state = self._trainings.of(optimizer, thread.last)
         if state is None:
             self._trainings.optimizers.add(optimizer)
@@ -70,32 +70,38 @@ class Stepping:
             return
         state.is_sampled = has_closure or thread.num_read > 0
         if state.is_sampled:
-            opened.sampler = self._sample(state, parameters, thread.pending)
+            opened.sampler = self._sample(state, optimizer, thread.pending)
         state.clearing.look_before_step()
         if not has_closure:
-            self._read_gradients(state, parameters, opened.values)
+            self._read_gradients(state, optimizer, opened.values)
 
     def _sample(
-        self, state: TrainingState, parameters: Sequence[Tensor], pending: Sequence[Pending]
+        self, state: TrainingState, optimizer: Optimizer, pending: Sequence[Pending]
     ) -> UpdateSampler:
         self._describer.adopt(state, pending)
         outside = [tensor for ref in state.outside if (tensor := ref()) is not None]
-        trained = {id(p): p for p in (*parameters, *outside) if p.requires_grad}
-        named = [(self._names.parameter(p)[0], p) for p in trained.values()]
-        return UpdateSampler(named, with_spread=state.num_samples < SPREAD_SAMPLES)
+        own = {id(p): p for p in (*parameters_of(optimizer), *outside) if p.requires_grad}
+        trained = list(own.values())
+        named = [(self._names.parameter(p)[0], p) for p in trained]
+        gradients = gradients_of(optimizer, trained)
+        with_spread = state.num_samples < SPREAD_SAMPLES
+        return UpdateSampler(named, with_spread=with_spread, gradients=gradients)
 
     def _read_gradients(
-        self, state: TrainingState, parameters: Sequence[Tensor], values: dict[str, Any]
+        self, state: TrainingState, optimizer: Optimizer, values: dict[str, Any]
     ) -> None:
+        parameters = parameters_of(optimizer)
         if all(parameter.grad is None for parameter in parameters):
             values["without-gradient"] = 1.0
             return
         if state.clearing.kept:
             values["gradients-kept"] = 1.0
-        if state.is_sampled or self._pacer.affords(2 * self._norm_cost):
+        is_scaled = hasattr(optimizer, "found_inf")  # to ask a GPU for it would be to wait
+        if state.is_sampled or (not is_scaled and self._pacer.affords(2 * self._norm_cost)):
             started = time.perf_counter()
-            gradients = [p.grad for p in parameters if p.grad is not None]
-            values["gradient-norm"] = total_norm(gradients)
+            gradients = [g for g in gradients_of(optimizer, parameters) if g is not None]
+            if gradients:
+                values["gradient-norm"] = total_norm(gradients)
             self._norm_cost += 0.2 * (time.perf_counter() - started - self._norm_cost)
         if self.norm_before_clip is not None:
             values["gradient-norm-before-clip"] = self.norm_before_clip

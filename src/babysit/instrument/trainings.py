@@ -135,6 +135,28 @@ def parameters_of(optimizer: Optimizer) -> list[Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
+def is_skipped(optimizer: Optimizer, *, may_wait: bool = False) -> bool:
+    """Whether a fused optimizer is told by its GradScaler to leave this step out: an overflow.
+
+    Args:
+        may_wait: ask a GPU as well; else what it has found counts as none.
+    """
+    found = getattr(optimizer, "found_inf", None)
+    if not isinstance(found, Tensor) or not (may_wait or found.device.type == "cpu"):
+        return False
+    return bool(found.any())
+
+
+def gradients_of(optimizer: Optimizer, parameters: Sequence[Tensor]) -> list[Tensor | None]:
+    """Gradients as the optimizer applies them: a fused one divides by its GradScaler's scale."""
+    if is_skipped(optimizer, may_wait=True):
+        return [None] * len(parameters)
+    scale = getattr(optimizer, "grad_scale", None)
+    if not isinstance(scale, Tensor):
+        return [parameter.grad for parameter in parameters]
+    return [p.grad / scale if p.grad is not None else None for p in parameters]
+
+
 class HandUpdates:
     """Notices that parameters changed although no optimizer stepped.
 

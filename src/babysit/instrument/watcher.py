@@ -25,7 +25,7 @@ from babysit.guard import transparent
 from babysit.instrument import rows, sources, xray
 from babysit.instrument.bench import ProbeBench
 from babysit.instrument.calls import Calls
-from babysit.instrument.emitter import Emitter
+from babysit.instrument.emitter import MAX_WAITING, Emitter
 from babysit.instrument.glances import Glances
 from babysit.instrument.lens import Lens
 from babysit.instrument.loss_watch import LossWatch
@@ -71,7 +71,7 @@ class Watcher:
         self.names = Names()
         self.trainings = Trainings()
         self.lens = Lens(self.names, self.pacer, self._module_called)
-        self.emitter = Emitter(emit)
+        self.emitter = Emitter(emit, self._seen_late)
         self.stepping = Stepping(self.emitter, self.names, self.trainings, self.pacer)
         self.thread = Thread()
         self.bench = ProbeBench(
@@ -308,8 +308,13 @@ class Watcher:
         is_due = any(state.clearing.is_due for state in trainings)
         return is_due or self.lens.is_armed or not is_usual
 
-    def _hold_inquest(self, event: str, what: str) -> None:
-        found = self.inquest.hold(event, what)
+    def _seen_late(self, signal: str) -> None:
+        """A value that had waited on its device was not finite some steps ago."""
+        event = "loss" if signal == "loss" else "gradient"
+        self._hold_inquest(event, f"the {event} is not finite", late=MAX_WAITING)
+
+    def _hold_inquest(self, event: str, what: str, late: int = 0) -> None:
+        found = self.inquest.hold(event, what, late=late)
         if found is not None:
             self.bench.fact("autopsy", found)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from babysit.instrument.probe import Probe
+from babysit.instrument.trainings import is_skipped
 
 
 class Scaling(Probe):
@@ -27,8 +28,8 @@ class Scaling(Probe):
         self.wake("on_step")
 
     def on_step(self, optimizer: Optimizer) -> None:
-        """An optimizer began."""
-        self._began = True
+        """An optimizer began; a fused one may be told to leave the step out."""
+        self._began = not is_skipped(optimizer)
 
     def _stepped(self, args: Any, kwargs: Any, result: Any) -> None:
         began, self._began = self._began, False

@@ -100,12 +100,13 @@ class Inquest:
         is_check = isinstance(error, (AssertionError, FloatingPointError))
         return is_check or _ABOUT_NUMBERS.search(str(error or "")) is not None
 
-    def hold(self, event: str, what: str) -> dict[str, Any] | None:
+    def hold(self, event: str, what: str, *, late: int = 0) -> dict[str, Any] | None:
         """Find out what made a value bad, the first time that one is seen.
 
         Args:
             event: ``loss``, ``gradient``, ``parameter``, ``look``, ``evaluation`` or ``crash``.
             what: the same in words.
+            late: how many steps ago that may have been.
 
         Returns:
             the facts for the record; ``None`` when this was asked before.
@@ -114,34 +115,38 @@ class Inquest:
             return None
         self._held.add(event)
         started = time.perf_counter()
-        told, asked = None, self.snapshots.newest_first
-        if self._is_careful():
+        told = None
+        asked = [one for one in self.snapshots.newest_first if started - one.taken < MOST_SECONDS]
+        if self._is_careful() and not hasattr(torch.compiler, "set_stance"):  # before torch 2.6
             self.snapshots.reason, asked = "compiled code cannot be watched", []
         is_older = False
         for snapshot in asked:
-            told = self._ask(snapshot, event, what, watch_all=is_older) or told
+            since = snapshot.step if is_older else self._steps - late - STEPS_WATCHED
+            told = self._ask(snapshot, event, what, since=since) or told
             is_older = True
             birth = (told or {}).get("birth")
             if birth is not None and not birth["arrived"]:
                 break
-        self.snapshots.first = self.snapshots.latest = None
         found = {"event": event, "step": self._steps, **(told or {})}
         if told is None or told.get("birth") is None:
             found["failed"] = (told or {}).get("failed") or self._reason(bool(asked))
+        self.snapshots.discard()
         self._pacer.leave_out(time.perf_counter() - started)
         return found
 
     def _reason(self, was_asked: bool) -> str:
         if was_asked:
             return "the replay did not come to the same event"
-        return self.snapshots.reason or "there was no copy of the process to go on from"
+        reason = self.snapshots.reason or "there was no copy of the process to go on from"
+        if self.snapshots.first is not None:
+            reason += " and its beginning is too long ago to go through all again"
+        return reason
 
     def _ask(
-        self, snapshot: Snapshot, event: str, what: str, *, watch_all: bool
+        self, snapshot: Snapshot, event: str, what: str, *, since: int
     ) -> dict[str, Any] | None:
-        since = snapshot.step if watch_all else max(snapshot.step, self._steps - STEPS_WATCHED)
         age = time.perf_counter() - snapshot.taken
-        request = {"event": event, "step": self._steps, "since": since}
+        request = {"event": event, "step": self._steps, "since": max(since, snapshot.step)}
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
             request["folder"] = str(self._folder.resolve())

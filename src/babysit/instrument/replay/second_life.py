@@ -7,6 +7,7 @@ an optimizer's step, parameters after it, numbers that the program looks at.
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn
 
@@ -23,7 +24,7 @@ from babysit.instrument.replay import blackbox
 from babysit.instrument.replay.births import Birth, Births, Made
 from babysit.instrument.replay.numpy_faults import NumpyFaults
 from babysit.instrument.replay.operations import is_finite
-from babysit.instrument.trainings import parameters_of
+from babysit.instrument.trainings import gradients_of, parameters_of
 
 STEPS_BEYOND: Final = 2
 SUMS: Final = frozenset({"mul", "linear", "matmul", "exp", "sum", "add", "sub", "conv"})
@@ -78,6 +79,7 @@ class SecondLife:
         self._numpy.watch()
         register_optimizer_step_pre_hook(self._before_step)
         register_optimizer_step_post_hook(self._after_step)
+        run_eagerly()
         self._watch_if_due()
 
     def end(self) -> NoReturn:
@@ -105,8 +107,8 @@ class SecondLife:
         return "evaluation" if self._has_trained else "data"
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        gradients = [p.grad for p in parameters_of(optimizer) if p.grad is not None]
-        self._check("gradient", gradients)
+        gradients = gradients_of(optimizer, parameters_of(optimizer))
+        self._check("gradient", (gradient for gradient in gradients if gradient is not None))
         self._depth += 1
         if self._is_watching and self._depth == 1:
             named = ((self._names.parameter(p)[0], p) for p in parameters_of(optimizer))
@@ -127,6 +129,8 @@ class SecondLife:
     def _keep_states(self) -> None:
         """What the next step begins with."""
         self._kept = {"random": {"torch": torch.get_rng_state(), "python": random.getstate()}}
+        if torch.cuda.is_initialized():
+            self._kept["random"]["cuda"] = torch.cuda.get_rng_state_all()
 
     def _called(self, module: nn.Module, inputs: Any) -> None:
         """The first call of a step: what it is given is the batch."""
@@ -209,6 +213,18 @@ class SecondLife:
             return None
         self._names.add_root(owner)
         return self._names.layer(owner)
+
+
+def run_eagerly() -> None:
+    """Operations within compiled code cannot be watched: run the code that was compiled."""
+    if "torch._dynamo" in sys.modules:
+        torch.compiler.set_stance("force_eager")
+
+    def compiled(model: Any = None, **_: Any) -> Any:
+        return model if model is not None else lambda function: function
+
+    torch.compile = compiled
+    nn.Module.compile = lambda *_, **__: None  # type: ignore[method-assign]
 
 
 def given(tensors: Any) -> list[Tensor]:

@@ -34,7 +34,11 @@ class OutputUnitsMismatch(Rule):
     severity = "warning"
     needs = ()  # a call that raised leaves no graph
     remedies = ("match-units",)
-    explains = (*AFTERMATH, "labels-out-of-range", "loss-target-broadcast")
+    # Units too many make no NaN: where there is one as well, it is a fault of its own.
+    explains = (
+        *(name for name in AFTERMATH if not name.startswith("non-finite")),
+        "labels-out-of-range", "loss-target-broadcast",
+    )  # fmt: skip
     max_classes = threshold(
         default=50, unit="outputs",
         why="a choice: larger class sets are often vocabularies, whose rare symbols are "
