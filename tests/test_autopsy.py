@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,8 @@ import babysit
 from babysit import autopsy
 from babysit.autopsy import Autopsy
 from babysit.instrument import emitter, watcher
+from babysit.instrument.pacing import Schedule
+from babysit.instrument.vigilance import sizes_of
 from babysit.run import Training
 from babysit.stable_forms import stable_line
 
@@ -241,6 +245,81 @@ def children() -> set[str]:
     """Processes that this one has started."""
     path = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     return set(path.read_text().split())
+
+
+def asks_before(loss: Tensor) -> bool:
+    if torch.isnan(loss) | loss.isinf():
+        return True
+    loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+    return False
+
+
+def asks_after(loss: Tensor) -> bool:
+    loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+    return not torch.isfinite(loss)
+
+
+@pytest.mark.parametrize("gives_up", [asks_before, asks_after])
+def test_a_script_that_gives_up_at_such_a_loss_is_told_why(
+    gives_up: Callable[[Tensor], bool],
+) -> None:
+    def train() -> None:
+        model = net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        for step in range(6):
+            optimizer.zero_grad()
+            loss = torch.log(torch.sigmoid(model(DATA) - (200 if step == 3 else 0))).mean()
+            if gives_up(loss):
+                break
+            optimizer.step()
+
+    found, rules = examined(train)
+    assert (found.op, found.is_exact) == ("log", True)
+    assert "non-finite-loss" in rules
+
+
+def test_the_chain_before_an_overflow_says_what_grew_since_when_and_under_which_rate() -> None:
+    def train() -> None:
+        model = net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        for step in range(400):
+            optimizer.param_groups[0]["lr"] = 0.5 if step > 200 else 0.01
+            loss = (model(DATA).square() - DATA[:, :1]).square().mean()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+            if not torch.isfinite(loss):
+                break
+            optimizer.step()
+
+    with babysit.watch(quiet=True, store=False) as watching:
+        train()
+    assert watching.run is not None and watching.diagnosis is not None
+    (message,) = (
+        f.message for f in watching.diagnosis.findings if f.rule == "non-finite-loss"
+    )  # fmt: skip
+    training = watching.run.trainings[1]
+    losses, last = training.series("loss"), training.steps
+    (began,) = re.findall(r"the loss had been growing since step (\d+)", message)
+    before, after = losses.values[: int(began)], losses.values[int(began) :]
+    assert 0 < int(began) < last and after[0] > 2 * np.median(before) >= before[-1]
+    assert re.search(r"had grown since step \d+ to .* times its first size under", message)
+    assert f"rate of {training.series('learning-rate', '0').last:.3g}"[:12] in message
+
+
+def test_what_comes_before_a_crash_is_looked_at_step_by_step() -> None:
+    """Sampling tightens once the loss leaps, weights grow or an operand comes near an edge."""
+    schedule = Schedule()
+    schedule.due = 1000
+    for step in range(50):
+        assert not schedule.heed(step, {"loss": 1.0 + step % 2, "weights": 0.1})
+    assert schedule.heed(50, {"loss": 1.0, "weights": 0.3}) and schedule.due == 50
+    assert schedule.heed(51, {"loss": 90.0}) and schedule.due == 51
+    at_edge = sizes_of({"closest-operand": {"Exp 0": 70.0}, "half-peak": {"Mm 0": 9.0}})
+    assert schedule.heed(52, at_edge)
+    assert schedule.heed(53, sizes_of({"half-peak": {"Mm 0": 9000.0}}))
+    assert not schedule.heed(54, sizes_of({"closest-operand": {"Exp 0": 7.0}}))
+    alarms = sum(schedule.heed(55 + step, at_edge) for step in range(100))
+    assert alarms < 20  # a program that always works near an edge is not slowed down for ever
 
 
 @pytest.mark.skipif(not hasattr(torch.compiler, "set_stance"), reason="torch before 2.6")

@@ -15,11 +15,13 @@ from babysit.domains import DOMAINS
 from babysit.findings import Evidence, Finding, Place, Remedy
 from babysit.measures import displacement
 from babysit.run import Training
+from babysit.series import Series
 from babysit.stable_forms import HALF, MASK, form_of, is_form, stable_line
 from babysit.text import count, listing, number
 
 Cause = Literal["data", "mask", "overflow", "rate", "spike", "division", "formula"]
 MUCH: Final = 5.0  # times the first size: worth telling
+FAR_ABOVE: Final = 2.0  # times the usual size: no longer usual
 LARGE: Final = 1e12  # in single precision no sound training comes near
 HALF_LARGE: Final = 100.0  # its square, or a sum of such squares, leaves float16
 FAR: Final = 0.25  # an early step of a quarter of the weights: see learning-rate-too-high
@@ -108,7 +110,9 @@ class Autopsy:
             given = f" received {values}{self._history()}, and" if np.isfinite(low) else ":"
             return f"{what}{given} its derivative gave {self._extent()}"
         operand = self._operand()
-        given = f" received {operand}{self._history()} and" if operand else ""
+        history = self._history()
+        comma = "," if "," in history else ""
+        given = f" received {operand}{history}{comma} and" if operand else ""
         return f"{what}{given} gave {self._extent()}"
 
     def _operand(self) -> str:
@@ -250,26 +254,50 @@ class Autopsy:
 
 
 def growth(run: Training, step: int) -> str:
-    """Which weights had grown most by then, where any have grown much; else nothing."""
+    """What had been growing by then, since when and under which rate; nothing where nothing had."""
     grown = {}
     for name, series in run.places("weight-rms").items():
         sizes = series.values[(series.steps <= step) & np.isfinite(series.values)]
         if len(sizes) > 1 and sizes[0] > 0:
             grown[name] = float(sizes[-1] / sizes[0])
     name = max(grown, key=lambda one: grown[one], default="")
-    if not name or grown[name] < MUCH:
-        return ""
-    rate = run.series("learning-rate", "0")
-    how = f" under a learning rate of {number(rate.first)}" if len(rate) else ""
-    return f"; by then `{name}` had grown to {number(grown[name])} times its first size{how}"
+    parts = []
+    began = since(run.series("loss"), step)
+    if began is not None:
+        parts.append(f"the loss had been growing since step {began:,}")
+    if name and grown[name] >= MUCH:
+        rates = run.series("learning-rate", "0")
+        known = rates.values[rates.steps <= step]
+        under = f" under a learning rate of {number(known[-1])}" if len(known) else ""
+        began = since(run.series("weight-rms", name), step)
+        when = f" since step {began:,}" if began is not None else ""
+        parts.append(
+            f"`{name}` had grown{when} to {number(grown[name])} times its first size{under}"
+        )
+    return "; by then " + " and ".join(parts) if parts else ""
+
+
+def since(series: Series, step: int) -> int | None:
+    """From which step on a size has stayed far above its usual one; ``None`` if it has not."""
+    known = (series.steps < step) & np.isfinite(series.values)
+    steps, sizes = series.steps[known], np.abs(series.values[known])
+    if len(sizes) < 2:
+        return None
+    usual = min(sizes[0], float(np.median(sizes)))
+    if sizes[-1] <= MUCH * usual:
+        return None
+    calm = np.flatnonzero(sizes <= FAR_ABOVE * usual)
+    after = int(calm[-1]) + 1
+    return int(steps[after]) if after < len(steps) else None
 
 
 def finding(found: Autopsy, run: Training, message: str) -> Finding:
     """What a rule concludes where every operation was watched."""
     return Finding(
         severity="error", confidence=1.0,
-        message=f"{message}: {found.sentence}{growth(run, found.step)}",
-        where=found.place, first_step=found.step, remedies=found.remedies(run),
+        message=message + (f": {found.sentence}" if found.birth else "") + growth(run, found.step),
+        where=found.place, first_step=found.step,
+        remedies=found.remedies(run) if found.birth else (),
         evidence=evidence(found),
     )  # fmt: skip
 

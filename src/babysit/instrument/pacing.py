@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
+from collections.abc import Mapping
+
+from babysit.instrument.vigilance import Vigilance
 
 FIRST_STEPS = 3
 GROWTH = 1.25
@@ -11,7 +13,6 @@ GROWTH_OVER_BUDGET = 1.6
 ALLOWANCE_SECONDS = 0.1
 SHARE_FOR_SAMPLES = 0.1
 LONGEST_GAP_SHARE = 1 / 400
-LEAP, SMALLEST_LOSS, MAX_LEAPS = 8.0, 1e-3, 8
 
 
 class Pacer:
@@ -63,23 +64,12 @@ class Schedule:
     def __init__(self) -> None:
         self.due = 0
         self.last = -1
-        self._usual: float | None = None
-        self._num_leaps = 0
+        self._vigilance = Vigilance()
 
-    def leaps(self, step: int, loss: float) -> bool:
-        """Whether a loss has leapt far above its usual size; the next step is then sampled.
-
-        What comes before a crash is worth a look, a few times in a training.
-        """
-        size = abs(loss)
-        if self._usual is None or not math.isfinite(size):
-            self._usual = size if math.isfinite(size) else None
+    def heed(self, step: int, sizes: Mapping[str, float]) -> bool:
+        """Whether a step's sizes are unusual; the next one is then sampled."""
+        if not self._vigilance.heeds(sizes):
             return False
-        has_leapt = size > LEAP * max(self._usual, SMALLEST_LOSS)
-        self._usual += 0.05 * (min(size, LEAP * self._usual) - self._usual)
-        if not has_leapt or self._num_leaps >= MAX_LEAPS:
-            return False
-        self._num_leaps += 1
         self.due = step
         return True
 

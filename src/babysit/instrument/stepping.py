@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from babysit.instrument.describing import Describer
-from babysit.instrument.emitter import Emitter
+from babysit.instrument.emitter import Emitter, is_far
 from babysit.instrument.losses import Evaluations
 from babysit.instrument.names import Names
 from babysit.instrument.pacing import Pacer
@@ -24,6 +24,7 @@ from babysit.instrument.trainings import (
     gradients_of,
     parameters_of,
 )
+from babysit.instrument.vigilance import LEAPS, sizes_of
 from babysit.wiring import LossCall
 
 LINED_SAMPLES = 2
@@ -101,7 +102,8 @@ class Stepping:
             started = time.perf_counter()
             gradients = [g for g in gradients_of(optimizer, parameters) if g is not None]
             if gradients:
-                values["gradient-norm"] = total_norm(gradients)
+                norm = total_norm(gradients)
+                values["gradient-norm"] = norm if is_far(norm) else norm.item()
             self._norm_cost += 0.2 * (time.perf_counter() - started - self._norm_cost)
         if self.norm_before_clip is not None:
             values["gradient-norm-before-clip"] = self.norm_before_clip
@@ -222,6 +224,7 @@ class Stepping:
     def _close(self, state: TrainingState, values: dict[str, Any], thread: Thread) -> None:
         """Emit the step, and what was sampled of it."""
         step = state.step
+        state.sizes = {name: v for name in LEAPS if isinstance(v := values.get(name), float)}
         self._describer.emit("step", state, values=values)
         if state.is_sampled:
             details: dict[str, Any] = {}
@@ -231,6 +234,7 @@ class Stepping:
             if thread.opened.sampler is not None:
                 details.update(thread.opened.sampler.finish())
             self._describer.emit("sample", state, values=details)
+            state.sizes |= sizes_of(details)
             state.num_samples += 1
             state.schedule.sampled(step, self._pacer)
         self.emit_notes(state)

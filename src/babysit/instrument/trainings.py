@@ -58,6 +58,7 @@ class TrainingState:
     is_sampled: bool = False
     keeps_gradients: bool = False
     last_time: float | None = None
+    sizes: dict[str, float] = field(default_factory=dict)
     data_seconds: float = 0.0
 
     @property

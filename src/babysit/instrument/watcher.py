@@ -25,13 +25,14 @@ from babysit.guard import transparent
 from babysit.instrument import rows, sources, xray
 from babysit.instrument.bench import ProbeBench
 from babysit.instrument.calls import Calls
-from babysit.instrument.emitter import MAX_WAITING, Emitter
+from babysit.instrument.emitter import MAX_WAITING, Emitter, is_far
 from babysit.instrument.glances import Glances
 from babysit.instrument.lens import Lens
 from babysit.instrument.loss_watch import LossWatch
 from babysit.instrument.names import Names, has_parameters
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.patches import Patches
+from babysit.instrument.replay.births import CHECKS, is_loss
 from babysit.instrument.replay.inquest import Inquest, InquestOptions, is_bad, reading
 from babysit.instrument.stepping import Stepping
 from babysit.instrument.switches import Switches
@@ -84,7 +85,6 @@ class Watcher:
         self._on_step, self._stop = on_step, stop
         self._armed_for = 0
         self._seen_bad = False
-        self._loss = 0.0
         self._scaled: tuple[Tensor, Tensor] | None = None
         self.losses = LossWatch(self.stepping, self.thread, self.lens)
         self.inquest = Inquest(
@@ -115,6 +115,9 @@ class Watcher:
         ):
             patches.add_undo(handle.remove)
         patches.replace(Tensor, "item", functools.partial(reading, on_nan=self._nan_read))
+        for name in CHECKS:
+            for place in (torch, Tensor):
+                patches.replace(place, name, wrap(self._checked, when=torch.is_grad_enabled))
         self.names.origins.attach(patches, wrap)
         self.bench.attach()
         self._arm()
@@ -209,6 +212,12 @@ class Watcher:
         if self.is_live() and not self._calls.depth:
             self._calls.timed(self._hold_inquest, "look", "the program reads a NaN")
 
+    def _checked(self, args: Any, kwargs: Any, result: Any) -> None:
+        """The program asks whether a loss is finite; it may end here."""
+        value = args[0] if args else None
+        if isinstance(value, Tensor) and is_loss(value) and not is_far(value) and is_bad(value):
+            self._hold_inquest("look", "the program checks a loss that is not finite")
+
     def _module_registered(self, parent: Any, name: str, child: Any) -> None:
         self._calls.timed(self.names.on_registration, parent, name, child)
 
@@ -283,8 +292,7 @@ class Watcher:
         for state in trainings:
             state.clearing.look()
         pending = Pending(loss=self._loss_value(tensors))
-        self._loss = pending.loss if isinstance(pending.loss, float) else 0.0
-        is_bad = not math.isfinite(self._loss)
+        is_bad = isinstance(pending.loss, float) and not math.isfinite(pending.loss)
         is_sampled = self.lens.is_armed and thread.num_read < MAX_XRAYS_PER_STEP
         if self.lens.is_armed and not is_sampled:
             self.lens.disarm()  # a step of many backwards, or one that never comes
@@ -396,8 +404,8 @@ class Watcher:
     def _next_step(self, state: TrainingState) -> None:
         """After a step: ask for the end, decide whether the next step is sampled."""
         should_stop = self.faults.guard(self._on_step, state.number, state.step)
-        has_leapt = state.schedule.leaps(state.step, self._loss)
-        self.faults.guard(self.inquest.stepped, has_leapt)
+        is_unusual = state.schedule.heed(state.step, state.sizes)
+        self.faults.guard(self.inquest.stepped, is_unusual)
         if not self.active:
             return  # this is a copy of the process, and has just been woken
         state.is_sampled = False

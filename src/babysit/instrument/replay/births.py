@@ -42,6 +42,7 @@ from babysit.instrument.replay.operations import (
 
 MAX_RECORDS: Final = 50_000
 MAX_KEPT: Final = 64
+CHECKS: Final = ("isnan", "isinf", "isfinite")  # how a program asks about its loss
 
 
 @dataclass(eq=False)
@@ -119,18 +120,27 @@ class Birth:
     call: tuple[Any, Any, Any] | None = None
 
 
+def is_loss(tensor: Tensor) -> bool:
+    """Whether a tensor may be one: a single number that something can learn from."""
+    return tensor.requires_grad and tensor.numel() == 1
+
+
 class Called(TorchFunctionMode):
     """The function of PyTorch's, written in C, that the program calls right now.
 
     Some consist of several operations: ``logdet`` is a decomposition, a logarithm and a choice.
+
+    Args:
+        look: called with a loss that the program asks about.
 
     Attributes:
         name: empty outside of such calls.
         call: the function and its arguments.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[Tensor], None]) -> None:
         super().__init__()
+        self._look = look
         self.name = ""
         self.call: tuple[Any, Any, Any] | None = None
 
@@ -138,6 +148,8 @@ class Called(TorchFunctionMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         name = getattr(func, "__name__", "")
+        if name in CHECKS and args and isinstance(args[0], Tensor) and is_loss(args[0]):
+            self._look(args[0])
         is_python = isinstance(func, FunctionType)
         outer = self.name, self.call
         self.name = "" if is_python or name == "__get__" else name
@@ -169,7 +181,7 @@ class Births(TorchDispatchMode):
         self._births: dict[int, Birth] = {}
         self._made: dict[int, Made] = {}
         self._num_made = 0
-        self._called = Called()
+        self._called = Called(look)
         self._is_tracked = False
         self._former: dict[int, int] = {}  # memory of what was copied, by the copy
         self._forwards: dict[tuple[str, int, str], Made] = {}

@@ -74,14 +74,14 @@ class Inquest:
         """The program begins: a first copy."""
         self.snapshots.take(0)
 
-    def stepped(self, has_leapt: bool = False) -> None:
+    def stepped(self, is_unusual: bool = False) -> None:
         """A step has ended; the first and, now and then, a later one leaves a copy.
 
         Args:
-            has_leapt: the loss has: what comes may need a copy from close before.
+            is_unusual: what comes may need a copy from close before.
         """
         self._steps += 1
-        is_due = self._steps == 1 or self.snapshots.is_due(in_haste=has_leapt)
+        is_due = self._steps == 1 or self.snapshots.is_due(in_haste=is_unusual)
         if not self._held and is_due:
             self.snapshots.take(self._steps)
 

@@ -11,7 +11,6 @@ from babysit.run import Training
 from babysit.text import number
 
 FORWARD = ("forward", "evaluation")
-ELSEWHERE = ("evaluation", "look", "crash")
 LOG = {
     "op": "log", "phase": "evaluation", "step": 4, "kind": "-inf", "count": 1, "size": 8,
     "index": [3], "rows": [3], "dtype": "float32", "operands": [{"value": 0.0}], "key": 0,
@@ -30,8 +29,8 @@ class NonFiniteLoss(Rule):
         The value that backward was called on was not finite; or one that an evaluation gave, that
         the script read, or that made it stop. A copy of the process from before goes through the
         same steps again with every operation watched, and names the first that turned finite
-        values into others. Where no copy can be kept (a GPU, compiled code), the graph of that
-        step is searched.
+        values into others. Where no copy can be kept (several processes, a GPU after two
+        minutes), the graph of that step is searched.
 
     What to do:
         Mend the operation that is named; if the loss had been growing for some steps, the
@@ -75,7 +74,7 @@ class NonFiniteLoss(Rule):
         bad = ~np.isfinite(series.values)
         if bad.any():
             yield self._in_training(run, found)
-        elif found is not None and found.event in ELSEWHERE and found.phase in FORWARD:
+        elif found is not None and (found.phase in FORWARD or found.event == "loss"):
             yield self._elsewhere(run, found)
 
     def _in_training(self, run: Training, found: Autopsy | None) -> Finding:
@@ -100,14 +99,15 @@ class NonFiniteLoss(Rule):
         )
 
     def _elsewhere(self, run: Training, found: Autopsy) -> Finding:
-        """In an evaluation, in a loss that the script skips, in a check that ends the script."""
+        """In an evaluation, in a loss that no step followed, in a check that ends the script."""
         what = {
+            "loss": "the loss is not finite, and no step followed",
             "evaluation": "an evaluation's loss is not finite",
             "crash": "the script stopped at a value that is not finite",
-            "look": "a value that the script reads is NaN",
+            "look": "a value that the script reads is not finite",
         }[found.event]
         if found.event == "look" and found.phase == "evaluation":
-            what = "a value that the evaluation reads is NaN"
+            what = "a value that the evaluation reads is not finite"
         return autopsy.finding(found, run, what)
 
     def _where(self, run: Training, found: Autopsy | None) -> Place | None:
