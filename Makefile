@@ -27,8 +27,9 @@ check: .venv/.ready  ## Format, lint, types, floors, generated pages
 	$(BIN)/python -c 'from importlinter.cli import lint_imports_command as run; run()' --no-logo
 	$(RUN) benchmarks.pages --check
 
-bench: .venv/.ready  ## Measure the cost of watching; writes docs/cost.md
+bench: .venv/.ready  ## Measure cost and autopsies; writes docs/cost.md and docs/numerics.md
 	$(RUN) benchmarks.cost
+	$(RUN) benchmarks.anomaly
 
 scores: .venv/.ready  ## Judge the rules on all programs under six seeds (an hour)
 	$(RUN) benchmarks.scores --seeds 0 1 2 3 4 5

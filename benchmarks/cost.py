@@ -170,20 +170,27 @@ def diagnosis_seconds(steps: int = 10_000) -> float:
     return time.perf_counter() - started
 
 
-def main() -> None:
-    """Measure all, print the table as it grows, write the page."""
+def circumstances() -> str:
+    """When and on what the figures of a page were measured."""
     import torch
 
+    return (
+        f"Measured by `make bench` on {datetime.date.today()}: {platform.machine()}, "
+        f"{os.cpu_count()} shared cores, Python {platform.python_version()}, torch "
+        f"{torch.__version__}, one thread."
+    )
+
+
+def main() -> None:
+    """Measure all, print the table as it grows, write the page."""
     from benchmarks.programs import PROGRAMS
 
     lines = [
         "# What watching costs",
         "",
-        f"Measured by `make bench` on {datetime.date.today()}: {platform.machine()}, "
-        f"{os.cpu_count()} shared cores, Python {platform.python_version()}, torch "
-        f"{torch.__version__}, one thread. Median of {ROUNDS} ratios, each of a turn to the "
-        "plain ones before and after it, in one process and in steady state; the share of the "
-        "copies of the process, that an autopsy goes on from, is measured alone and included.",
+        f"{circumstances()} Median of {ROUNDS} ratios, each of a turn to the plain ones before "
+        "and after it, in one process and in steady state; the share of the copies of the "
+        "process, that an autopsy goes on from, is measured alone and included.",
         "",
         "| training | plain step | watched | of that, copies | detect_anomaly |",
         "|---|---|---|---|---|",

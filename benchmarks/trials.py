@@ -1,4 +1,4 @@
-"""Runs many programs watched, each in a process of its own that finds torch already loaded.
+"""Runs many programs, watched or otherwise, each in a process of its own that has torch loaded.
 
 The processes are forked from a server that runs no threads and has only imported.
 """
@@ -23,7 +23,9 @@ from babysit.session import Verdict
 from babysit.settings import Settings
 from benchmarks.cases import Case
 
+Seen = TypeVar("Seen")
 Read = TypeVar("Read")
+Way = Callable[[Path, Callable[[Seen], None]], None]  # runs a program, hands over what was seen
 WORKERS: Final = 2
 PRELOADED: Final = ["benchmarks.trials", "sklearn.datasets", "torch"]
 LONGEST_SECONDS: Final = 120
@@ -31,21 +33,32 @@ SEEDERS: Final = frozenset({"manual_seed", "seed", "default_rng", "RandomState",
 KEYWORDS: Final = frozenset({"random_state", "seed"})
 
 
+def watched(program: Path, tell: Callable[[Verdict], None]) -> None:
+    """The usual way to run a program: under babysit, which ends with a verdict."""
+    session.run_script(
+        target.resolve(str(program)), Settings(quiet=True), on_verdict=lambda seen, _: tell(seen)
+    )
+
+
 def run_all(
-    cases: Sequence[Case], read: Callable[[Verdict], Read], *, seed_offset: int = 0
-) -> Iterator[tuple[Case, Read | None]]:
-    """What ``read`` makes of each program's verdict, in order; ``None`` where there was none.
+    cases: Sequence[Case], read: Callable[[Seen], Read], *, seed_offset: int = 0,
+    way: Way[Seen] = watched,
+) -> Iterator[tuple[Case, Read | None]]:  # fmt: skip
+    """What ``read`` makes of what was seen of each program, in order; ``None`` where of nothing.
 
     Args:
         read: called in the program's own process; what it returns must be picklable.
         seed_offset: added to every seed that a program sets.
+        way: how to run a program, and what is seen of it.
     """
     with ThreadPoolExecutor(WORKERS) as pool:
-        results = pool.map(partial(run_one, read=read, seed_offset=seed_offset), cases)
-        yield from zip(cases, results, strict=True)
+        one = partial(run_one, read=read, seed_offset=seed_offset, way=way)
+        yield from zip(cases, pool.map(one, cases), strict=True)
 
 
-def run_one(case: Case, read: Callable[[Verdict], Read], seed_offset: int) -> Read | None:
+def run_one(
+    case: Case, read: Callable[[Seen], Read], seed_offset: int, way: Way[Seen] = watched
+) -> Read | None:
     """Run one program in a process of its own."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -54,7 +67,7 @@ def run_one(case: Case, read: Callable[[Verdict], Read], seed_offset: int) -> Re
     folder = tempfile.mkdtemp()  # a TemporaryDirectory would be removed at the fork's exit as well
     program = Path(folder) / case.program.name
     program.write_text(reseeded(case.program.read_text(), seed_offset))
-    process = context.Process(target=watch, args=(program, read, sender))
+    process = context.Process(target=run_here, args=(program, way, read, sender))
     process.start()
     sender.close()
     with contextlib.suppress(EOFError):
@@ -66,7 +79,7 @@ def run_one(case: Case, read: Callable[[Verdict], Read], seed_offset: int) -> Re
     return result
 
 
-def watch(program: Path, read: Callable[[Verdict], Any], sender: Any) -> None:
+def run_here(program: Path, way: Way[Seen], read: Callable[[Seen], Any], sender: Any) -> None:
     """In that process: run the program quietly and send what was read."""
     import torch
 
@@ -74,11 +87,7 @@ def watch(program: Path, read: Callable[[Verdict], Any], sender: Any) -> None:
     os.chdir(program.parent)
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-
-    def keep(verdict: Verdict, _: Any) -> None:
-        sender.send(read(verdict))
-
-    session.run_script(target.resolve(str(program)), Settings(quiet=True), on_verdict=keep)
+    way(program, lambda seen: sender.send(read(seen)))
     sys.stdout.flush()
     os._exit(0)
 

@@ -176,8 +176,13 @@ def word(name: str) -> str:
 
 def word_of(node: Any) -> str:
     """The operation whose derivative a node is."""
-    plain = re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2])
-    if getattr(node, "_forward_cls", None) is not None:
+    return word_of_name(node.name(), is_own=getattr(node, "_forward_cls", None) is not None)
+
+
+def word_of_name(name: str, *, is_own: bool) -> str:
+    """The operation whose derivative a node of this name is; ``is_own``: the user's Function."""
+    plain = re.sub(r"Backward\d*$", "", name.rpartition("::")[2])
+    if is_own:
         return plain
     return word(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower())
 
