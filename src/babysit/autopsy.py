@@ -34,6 +34,28 @@ _CARRIERS: Final = {
     "unsqueeze", "gather", "mean", "sum", "cat", "stack", "clone", "permute", "reshape", "alias",
     "detach", "where", "masked_select", "index_select", "copy", "to", "split", "unbind", "neg",
 }  # fmt: skip
+GAPS: Final = Remedy(
+    name="check-data",
+    text="Find these examples with torch.isfinite; leave them out or fill the gaps.",
+)
+OUTLIERS: Final = Remedy(
+    name="check-data",
+    text="Look for extreme values among inputs and targets (`x.abs().max()`), such as a number "
+    "that stands for a missing one; leave them out or correct them.",
+)
+LOWER_RATE: Final = Remedy(
+    name="lower-lr",
+    text="Divide the learning rate by 3 until no NaN appears in the first 100 steps.",
+    change={"name": "scale-learning-rate", "factor": 1 / 3},
+)
+BAD_RATE: Final = Remedy(
+    name="lower-lr", text="Look at what sets the learning rate: it is not finite itself."
+)
+CLIP: Final = Remedy(
+    name="clip-gradients",
+    text="Clip the gradients before each step: clip_grad_norm_(model.parameters(), 5).",
+    change={"name": "clip-gradients", "max_norm": 5},
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,13 +198,14 @@ class Autopsy:
         """The class of cause that the remedy has to fit."""
         value = self.key.get("value")
         is_large = self.largest > LARGE
-        is_data = is_large and not self.key.get("is_tracked", True)
+        is_data = is_large and (not self.key.get("is_tracked", True) or self._is_outlier())
         is_masked = (value is not None and np.isinf(value)) or self._is_masked()
         is_divided = bool({self.op, self.birth.get("inner")} & _DIVISIONS) and value == 0
         is_of_none = self.op in _OF_NONE and self.phase != "backward"
         explosion: Cause = "rate" if self.step < EARLY else "spike"
         judged: tuple[tuple[bool, Cause], ...] = (
             (self.arrived == "data" or self.birth.get("by") == "numpy", "data"),
+            (self._has_bad_rate(), "rate"),
             (is_masked, "mask"),
             (self._is_half() and (self.largest > HALF_LARGE or value == 0), "overflow"),
             (is_data, "data"),
@@ -205,6 +228,18 @@ class Autopsy:
         moved = displacement(run)
         return self.op == "exp" and 0 < self.step < EARLY and moved is not None and moved > FAR
 
+    def _is_outlier(self) -> bool:
+        """Whether the data brought in what is so large."""
+        made = self.birth.get("made_by")
+        while made and not made.get("is_from_data"):
+            made = made.get("made_by")
+        return bool(made)
+
+    def _has_bad_rate(self) -> bool:
+        """Whether the number that an optimizer multiplies its step by is not finite."""
+        value = self.key.get("value")
+        return self.phase == "optimizer" and value is not None and not np.isfinite(value)
+
     def _is_masked(self) -> bool:
         """Whether a zero is what a softmax made of a masked score."""
         made = self.birth.get("made_by") or {}
@@ -224,33 +259,25 @@ class Autopsy:
 
     def remedies(self, run: Training) -> tuple[Remedy, ...]:
         """What cures this class of cause, best first."""
-        cause = self.cause(run)
-        if cause == "data":
-            text = "Find these examples with torch.isfinite; leave them out or fill the gaps."
-            return (Remedy(name="check-data", text=text),)
-        if cause == "mask":
-            return (Remedy(name="mend-operation", text=MASK),)
-        if cause == "overflow":
-            return (Remedy(name="compute-in-float32", text=HALF),)
-        if cause == "rate":
-            text = "Divide the learning rate by 3 until no NaN appears in the first 100 steps."
-            return (Remedy(name="lower-lr", text=text,
-                           change={"name": "scale-learning-rate", "factor": 1 / 3}),)  # fmt: skip
-        if cause == "spike":
-            text = "Clip the gradients before each step: clip_grad_norm_(model.parameters(), 5)."
-            return (Remedy(name="clip-gradients", text=text,
-                           change={"name": "clip-gradients", "max_norm": 5}),)  # fmt: skip
-        return (self._mended(),)
+        remedy = {
+            "data": OUTLIERS if self.largest > LARGE else GAPS,
+            "mask": Remedy(name="mend-operation", text=MASK),
+            "overflow": Remedy(name="compute-in-float32", text=HALF),
+            "rate": BAD_RATE if self._has_bad_rate() else LOWER_RATE,
+            "spike": CLIP,
+        }.get(self.cause(run))
+        return (remedy or self._mended(),)
 
     def _mended(self) -> Remedy:
         code = self.birth.get("code") or ""
         better = stable_line(code, self.op)
         text = form_of(self.op)
+        link = "Where it is none of these, bound it:" if self.op == "exp" else "Here:"
         if better is None:
             return Remedy(name="mend-operation", text=text)
         change = {"name": "replace-line", "file": self.birth.get("file"),
                   "line": self.birth.get("line"), "before": code, "after": better}  # fmt: skip
-        return Remedy(name="mend-operation", text=f"{text} Here: `{better}`", change=change)
+        return Remedy(name="mend-operation", text=f"{text} {link} `{better}`", change=change)
 
 
 def growth(run: Training, step: int) -> str:
@@ -295,7 +322,9 @@ def finding(found: Autopsy, run: Training, message: str) -> Finding:
     """What a rule concludes where every operation was watched."""
     return Finding(
         severity="error", confidence=1.0,
-        message=message + (f": {found.sentence}" if found.birth else "") + growth(run, found.step),
+        message=f"{message} (step {found.step:,})"
+        + (f": {found.sentence}" if found.birth else "")
+        + growth(run, found.step),
         where=found.place, first_step=found.step,
         remedies=found.remedies(run) if found.birth else (),
         evidence=evidence(found),
@@ -306,9 +335,7 @@ def evidence(found: Autopsy) -> tuple[Evidence, ...]:
     """How it was found, and that the value can be made again."""
     told = [Evidence(signal="autopsy", value=found.method)] if found.method else []
     if found.blackbox:
-        told.append(
-            Evidence(signal="blackbox", value="kept: `babysit show --blackbox` tells where")
-        )
+        told.append(Evidence(signal="blackbox", value="`babysit show --blackbox` tells where"))
     return tuple(told)
 
 

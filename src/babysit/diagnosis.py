@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from babysit import catalogue
 from babysit.findings import SEVERITIES, Finding, Severity
 from babysit.rule import Rule
@@ -110,7 +112,8 @@ def judge_one(judge: Rule, training: Training) -> tuple[list[Finding], str | Non
     if absence is not None:
         return [], absence, None
     try:
-        conclusions = list(judge.conclude(training))
+        with np.errstate(all="ignore"):  # records hold NaN, and warnings would reach the user
+            conclusions = list(judge.conclude(training))
     except Exception as error:  # a rule's fault must never reach the user's training
         last = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(last.filename).name}:{last.lineno}"

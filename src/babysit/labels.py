@@ -14,7 +14,7 @@ LABELS: Final = {
     "active-dropouts": "dropouts that were on",
     "anomaly-mode": "steps under anomaly detection",
     "autopsy": "found by",
-    "blackbox": "operands, batch and random states",
+    "blackbox": "black box, to make the value again",
     "batch-norm-mismatch": "distance of the batches from the running statistics (nats)",
     "batch-norm-start-left": "share of the initial statistics still in the running ones",
     "batch-norm-values": "values that batch norm averages",

@@ -272,7 +272,7 @@ def phase(training: Training, step: int, group: str = "0") -> str:
     """
     series = training.series("learning-rate", group)
     now = series.at(step)
-    if now is None:
+    if now is None or not np.isfinite(series.values).all():
         return "constant"
     peak = float(series.values.max())
     if now >= 0.99 * peak:

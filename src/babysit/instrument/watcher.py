@@ -84,7 +84,7 @@ class Watcher:
         self.active = False
         self._on_step, self._stop = on_step, stop
         self._armed_for = 0
-        self._seen_bad = False
+        self._seen_bad = self._gives_up = False
         self._scaled: tuple[Tensor, Tensor] | None = None
         self.losses = LossWatch(self.stepping, self.thread, self.lens)
         self.inquest = Inquest(
@@ -151,6 +151,8 @@ class Watcher:
             self.stepping.report_crash(self.thread, self.losses.crashed)
         if self.inquest.was_stopped_by_numbers():
             self._hold_inquest("crash", "the program stopped at a value that is not finite")
+        elif self._gives_up:
+            self._hold_inquest("look", "the program gave up at a loss that is not finite")
         if self.thread.last is None and self.inquest.has_found:
             self.thread.last = self.stepping.unstepped(self.thread)
         if self.thread.last is not None:
@@ -213,10 +215,10 @@ class Watcher:
             self._calls.timed(self._hold_inquest, "look", "the program reads a NaN")
 
     def _checked(self, args: Any, kwargs: Any, result: Any) -> None:
-        """The program asks whether a loss is finite; it may end here."""
+        """The program asks whether a loss is finite; it may leave the step out, or end here."""
         value = args[0] if args else None
-        if isinstance(value, Tensor) and is_loss(value) and not is_far(value) and is_bad(value):
-            self._hold_inquest("look", "the program checks a loss that is not finite")
+        if isinstance(value, Tensor) and is_loss(value) and not is_far(value):
+            self._gives_up = is_bad(value)
 
     def _module_registered(self, parent: Any, name: str, child: Any) -> None:
         self._calls.timed(self.names.on_registration, parent, name, child)
@@ -287,6 +289,7 @@ class Watcher:
             self._take_evaluations()
         self.glances.end()
         self.losses.crashed = None
+        self._gives_up = False
         if tensors:
             self.bench.on_backward(tensors[0])
         for state in trainings:

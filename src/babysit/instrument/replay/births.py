@@ -34,6 +34,7 @@ from babysit.instrument.replay.operations import (
     site_of,
     source_of,
     storage_size,
+    telling,
     user_frame,
     value_at,
     word,
@@ -61,6 +62,7 @@ class Made:
     low: float
     high: float
     given: tuple[float, float] | None = None
+    is_of_model: bool = False  # computed by a module, or from what one computed
     inputs: list[Made | None] = field(default_factory=list)
 
 
@@ -274,6 +276,7 @@ class Births(TorchDispatchMode):
             owner=owner_of(), low=low, high=high, inputs=list(known)[:4],
             given=limits(inputs[0]) if inputs else None,
         )  # fmt: skip
+        made.is_of_model = made.owner is not None or self._is_of_model(inputs)
         if node is None:
             self._forwards[site_of(made.name, made.place)] = made
         return made
@@ -309,7 +312,7 @@ class Births(TorchDispatchMode):
             self._is_tracked |= any(one.requires_grad for one in floats(composite[1:]))
             call = copied(composite, {})
             inputs = list(floats(call[1:]))
-        birth = self._new(name, result, inputs, is_meant=is_meant)
+        birth = self._new(name, result, inputs, is_meant=is_meant, call=call)
         if not is_meant and len(self.all) <= MAX_KEPT:
             birth.call = call
         return birth
@@ -322,7 +325,7 @@ class Births(TorchDispatchMode):
 
     def _new(
         self, name: str, bad: Tensor, inputs: list[Tensor], *, is_meant: bool = False,
-        arrived: str | None = None,
+        arrived: str | None = None, call: tuple[Any, Any, Any] | None = None,
     ) -> Birth:  # fmt: skip
         node = torch._C._current_autograd_node()
         wrong = ~torch.isfinite(bad.detach())
@@ -333,7 +336,7 @@ class Births(TorchDispatchMode):
         forward = self._forwards.get(site_of(called, place)) if node is not None else None
         birth = Birth(
             name=called, inner=word(name),
-            phase="backward" if node is not None else self._phase_here(),
+            phase="backward" if node is not None else self._phase_here(inputs),
             step=self._step(), kind=kind_of(value), count=int(wrong.sum()), size=bad.numel(),
             index=index, rows=bad_rows(bad), dtype=str(bad.dtype).removeprefix("torch."),
             place=place, owner=owner_of() or (forward.owner if forward is not None else None),
@@ -342,23 +345,31 @@ class Births(TorchDispatchMode):
             is_meant=is_meant, arrived=arrived, number=len(self.all),
         )  # fmt: skip
         if not is_meant:
-            birth.operands = [
-                Operand(
-                    shape=tuple(one.shape), dtype=str(one.dtype).removeprefix("torch."),
-                    value=value_at(one, index, bad), low=limits(one)[0], high=limits(one)[1],
-                    is_tracked=self._is_tracked, source=self._made.get(memory(one)),
-                )
-                for one in inputs[:6]
-            ]  # fmt: skip
+            others = telling(called, call, bad) if call is not None else ()
+            birth.operands = [self._operand(one, index, bad) for one in (*inputs[:6], *others)]
+            for number in birth.operands[len(inputs[:6]) :]:
+                number.source = None
             self.all.append(birth)
         return birth
+
+    def _operand(self, one: Tensor, index: tuple[int, ...], bad: Tensor) -> Operand:
+        low, high = limits(one)
+        return Operand(
+            shape=tuple(one.shape), dtype=str(one.dtype).removeprefix("torch."), low=low,
+            high=high, value=value_at(one, index, bad), is_tracked=self._is_tracked,
+            source=self._made.get(memory(one)),
+        )  # fmt: skip
 
     def _word(self, name: str, node: Any) -> str:
         """What the user called, or the operation whose derivative this is."""
         return word_of(node) if node is not None else word(self._called.name or name)
 
-    def _phase_here(self) -> str:
+    def _phase_here(self, inputs: list[Tensor]) -> str:
         """What depends on no parameter and runs in no module prepares data."""
         phase = self._phase()
-        is_data = phase == "forward" and owner_of() is None and not self._is_tracked
-        return "data" if is_data else phase
+        is_ours = self._is_tracked or owner_of() is not None or self._is_of_model(inputs)
+        return "data" if phase == "forward" and not is_ours else phase
+
+    def _is_of_model(self, inputs: list[Tensor]) -> bool:
+        known = (self.made(tensor) for tensor in inputs)
+        return any(one.is_of_model for one in known if one is not None)

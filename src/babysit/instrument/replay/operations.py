@@ -127,6 +127,22 @@ def value_at(operand: Tensor, index: tuple[int, ...], result: Tensor) -> float |
     return same[index].item()
 
 
+def telling(name: str, call: tuple[Any, Any, Any], result: Tensor) -> list[Tensor]:
+    """Operands that are no floating-point tensors, where they tell why a result is bad.
+
+    A number that is not finite (a learning rate, say), and what is divided by.
+    """
+    found: list[Tensor] = []
+    for value in (*call[1], *call[2].values()):
+        if isinstance(value, float) and not math.isfinite(value):
+            found.append(torch.tensor(value))
+        elif name == "div" and isinstance(value, (int, float)) and not value:
+            found.append(torch.tensor(0.0))
+        elif name == "div" and isinstance(value, Tensor) and not value.is_floating_point():
+            found.append(value.to(result.dtype))
+    return found
+
+
 def bad_rows(tensor: Tensor) -> tuple[int, ...]:
     """The first rows that hold a value that is not finite."""
     if not tensor.dim():

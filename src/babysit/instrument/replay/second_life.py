@@ -28,6 +28,8 @@ from babysit.instrument.trainings import gradients_of, parameters_of
 
 STEPS_BEYOND: Final = 2
 SUMS: Final = frozenset({"mul", "linear", "matmul", "exp", "sum", "add", "sub", "conv"})
+FOREIGN: Final = 1e3  # times what was computed: then the data brought it in
+PRODUCTS: Final = frozenset({"linear", "matmul", "conv"})  # sums over many values of an operand
 
 
 class SecondLife:
@@ -100,7 +102,7 @@ class SecondLife:
             torch._C.set_anomaly_enabled(True, False)
 
     def _phase(self) -> str:
-        if self._depth:
+        if self._depth and not torch.is_grad_enabled():  # with them on it is a closure
             return "optimizer"
         if torch.is_grad_enabled():
             return "forward"
@@ -201,8 +203,12 @@ class SecondLife:
     def _made(self, made: Made, depth: int) -> dict[str, Any]:
         """What made an operand, and what made that."""
         before = [one for one in made.inputs if one is not None]
-        widest = max(before, key=lambda one: max(abs(one.low), abs(one.high)), default=None)
+        widest = max(before, key=extreme, default=None)
+        is_foreign = None in made.inputs and extreme(made) > FOREIGN * (
+            extreme(widest) if widest is not None else 1.0
+        )
         return {
+            "is_from_data": is_foreign,
             "op": made.name, "low": made.low, "high": made.high,
             "layer": self._layer(made.owner), **(made.place or {}),
             "made_by": self._made(widest, depth - 1) if widest is not None and depth else None,
@@ -231,10 +237,18 @@ def given(tensors: Any) -> list[Tensor]:
     return [tensors] if isinstance(tensors, Tensor) else list(tensors or ())
 
 
+def extreme(made: Made) -> float:
+    return max(abs(made.low), abs(made.high))
+
+
 def key_operand(birth: Birth) -> Any:
     """The operand that was at fault: a zero where one divides or takes a log; else the largest."""
+    if birth.inner in PRODUCTS:
+        for one in birth.operands:
+            one.value = None
+        return max(birth.operands, key=lambda one: max(abs(one.low), abs(one.high)), default=None)
     known = [one for one in birth.operands if one.value is not None]
-    if not birth.arrived:  # a NaN that was put there belongs to the operation's own making
+    if not birth.arrived and birth.phase != "optimizer":  # a NaN belongs to its own making
         known = [one for one in known if one.value == one.value]
     bad = [one for one in known if not abs(one.value or 0.0) < float("inf")]
     zeros = [one for one in known if one.value == 0]

@@ -78,7 +78,7 @@ class NonFiniteGradient(Rule):
         elif found.is_of_gradient and not found.arrived and not self._is_else(run, found.step):
             loss = run.series("loss").at(found.step)
             text = f" of {number(loss)}" if loss is not None and np.isfinite(loss) else ""
-            what = f"the gradient became {autopsy.kind(found.birth)} at step {found.step:,}"
+            what = f"the gradient became {autopsy.kind(found.birth)}"
             yield autopsy.finding(found, run, f"{what}, while the loss{text} was finite")
 
     def _in_graphs(self, run: Training) -> Conclusions:

@@ -14,8 +14,9 @@ class NonFiniteInput(Rule):
     """NaN or Inf stands in the data that reaches the model or the loss.
 
     Why it matters:
-        One missing value makes its example's loss NaN, the batch's mean NaN, and after one step
-        every weight. Where a mask hides the example's loss, its gradient is still NaN.
+        One such value, missing or computed, makes its example's loss NaN, the batch's mean NaN,
+        and after one step every weight. Where a mask hides the example's loss, its gradient is
+        still NaN.
 
     How it decides:
         The graph of a sampled step, or of the first bad loss, keeps what its first layers and its
@@ -53,7 +54,11 @@ class NonFiniteInput(Rule):
         if watched is None:
             yield from self._in_graphs(run)
         elif "data" in (watched.phase, watched.arrived) and not is_infinite_weight(run, 0):
-            yield autopsy.finding(watched, run, "NaN or Inf is in the data")
+            is_computed = watched.arrived is None and watched.birth.get("by") != "numpy"
+            what = "NaN or Inf is made of the data before the model" if is_computed else (
+                "NaN or Inf is in the data"
+            )  # fmt: skip
+            yield autopsy.finding(watched, run, what)
 
     def _in_graphs(self, run: Training) -> Conclusions:
         """What the graphs of sampled steps were given."""

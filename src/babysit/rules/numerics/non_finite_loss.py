@@ -22,8 +22,8 @@ class NonFiniteLoss(Rule):
     """The loss is NaN or infinite.
 
     Why it matters:
-        From the first such step on, every weight that the optimizer touches becomes NaN, and
-        nothing learnt before survives.
+        A step on such a loss makes every weight that the optimizer touches NaN, and nothing
+        learnt before survives. In an evaluation it says nothing of the model.
 
     How it decides:
         The value that backward was called on was not finite; or one that an evaluation gave, that

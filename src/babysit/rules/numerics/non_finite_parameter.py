@@ -16,8 +16,9 @@ class NonFiniteParameter(Rule):
     """A parameter or a running statistic is NaN or Inf before any loss or gradient was.
 
     Why it matters:
-        The training did not break it, so no learning rate will mend it: the checkpoint is
-        damaged, or the initialisation divides by zero. Running statistics that are NaN leave the
+        Broken before the training, it is mended by no learning rate: the checkpoint is damaged,
+        or the initialisation divides by zero. Broken by the optimizer's update, the update
+        divides by zero, or its rate is not finite. Running statistics that are NaN leave the
         training alone and spoil every evaluation.
 
     How it decides:
@@ -56,8 +57,7 @@ class NonFiniteParameter(Rule):
         """Parameters that were broken before the training could have done it."""
         watched = autopsy.exact(run)
         if watched is not None and watched.phase == "optimizer":
-            what = f"the optimizer's update of step {watched.step:,} wrote"
-            what += f" {autopsy.kind(watched.birth)} into the weights"
+            what = f"the optimizer's update wrote {autopsy.kind(watched.birth)} into the weights"
             yield autopsy.finding(watched, run, f"{what}, of a finite gradient")
         else:
             yield from self._before_training(run)
