@@ -242,11 +242,22 @@ class Stepping:
         thread.pending, thread.idle_losses, thread.idle_readings = [], [], []
         thread.last = state
 
+    def tell_autopsy(self, found: dict[str, Any]) -> bool:
+        """Record what an autopsy found with the training that it is about, if it says which."""
+        told = found.pop("optimizer", None)
+        own = [one for one in self._trainings.optimizers if id(one) == told]
+        state = self._trainings.of(own[0]) if own else None
+        if state is not None:
+            self._describer.facts(state, autopsy=in_own_steps(found, state))
+        return state is not None
+
     def emit_notes(self, state: TrainingState) -> None:
         """What probes noted since the last step."""
         notes, facts = self.take_notes()
         if notes:
             self._describer.emit("sample", state, values=notes)
+        if "autopsy" in facts:
+            facts["autopsy"] = in_own_steps(facts["autopsy"], state)
         if facts:
             self._describer.facts(state, **facts)
 
@@ -306,3 +317,12 @@ class Stepping:
     def unstepped(self, thread: Thread) -> TrainingState:
         """A training that has not taken a step and will not."""
         return self._new_training(thread.leaves, thread.pending)
+
+
+def in_own_steps(found: dict[str, Any], state: TrainingState) -> dict[str, Any]:
+    """An autopsy that counted the steps of all trainings together, in those of one of them."""
+    held = found.pop("held", 0)
+    for one in (found, found.get("birth") or {}):
+        if held and held != state.step and "step" in one:
+            one["step"] = round(one["step"] * state.step / held)
+    return found

@@ -326,7 +326,7 @@ class Watcher:
 
     def _hold_inquest(self, event: str, what: str, late: int = 0) -> None:
         found = self.inquest.hold(event, what, late=late)
-        if found is not None:
+        if found is not None and not self.stepping.tell_autopsy(found):
             self.bench.fact("autopsy", found)
 
     def _loss_value(self, tensors: list[Tensor]) -> Tensor | float:

@@ -15,6 +15,8 @@ from babysit.instrument.xray import Xray
 MAX_CRITERIA: Final = 4
 MAX_ROWS: Final = 512
 MAX_COLUMNS: Final = 256
+CONSTANT: Final = 1e-6  # spread of a target, relative to its size, that is none
+UNKNOWN: Final = -1.0  # no share or spread is negative
 MIN_ROWS: Final = 8
 
 
@@ -44,13 +46,15 @@ class Outputs(Reading):
                 found = {"output-spread": largest(spread), "target-spread": largest(varied)}
                 if criterion.kind not in BINARY:
                     error = (rows - wanted).square().mean().sqrt()
-                    size = wanted.std(correction=0).clamp_min(1e-30)
-                    found["regression-error"] = error / size
+                    size = wanted.std(correction=0)
+                    varies = size > CONSTANT * wanted.abs().mean()
+                    found["regression-error"] = torch.where(varies, error / size, UNKNOWN)
             else:
                 continue
             numbers = torch.stack([part.float().to("cpu") for part in found.values()]).tolist()
             for signal, number in zip(found, numbers, strict=True):
-                values.setdefault(signal, {})[criterion.place] = number
+                if number != UNKNOWN:
+                    values.setdefault(signal, {})[criterion.place] = number
         return values
 
 

@@ -127,7 +127,7 @@ class Inquest:
             birth = (told or {}).get("birth")
             if birth is not None and not birth["arrived"]:
                 break
-        found = {"event": event, "step": self._steps, **(told or {})}
+        found = {"event": event, "step": self._steps, **(told or {}), "held": self._steps}
         if told is None or told.get("birth") is None:
             found["failed"] = (told or {}).get("failed") or self._reason(bool(asked))
         self.snapshots.discard()

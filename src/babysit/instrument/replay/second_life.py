@@ -52,6 +52,7 @@ class SecondLife:
         self._is_watching = False
         self._kept: dict[str, Any] = {}
         self._rows: list[int] = []
+        self._optimizer: int | None = None
         self._numpy = NumpyFaults()
 
     def begin(self) -> None:
@@ -109,6 +110,7 @@ class SecondLife:
         return "evaluation" if self._has_trained else "data"
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self._optimizer = id(optimizer)  # the same as in the original
         gradients = gradients_of(optimizer, parameters_of(optimizer))
         self._check("gradient", (gradient for gradient in gradients if gradient is not None))
         self._depth += 1
@@ -164,6 +166,8 @@ class SecondLife:
             if birth is None:
                 self._answer({"event": event, "step": self._step, "birth": None})
             told = {"event": event, "step": self._step, "birth": self.described(birth)}
+            if event in ("gradient", "parameter"):
+                told["optimizer"] = self._optimizer
             if self.births.faults:
                 told["faults"] = self.births.faults[:4]
             if self._request.get("folder"):

@@ -99,11 +99,13 @@ class InitialisationTooLarge(Rule):
         """Layers that enlarge too much, where the first steps show it."""
         scales, gains = run.places("activation-rms"), run.places("layer-gain")
         embedded = {p.layer for p in run.parameters.values() if "Embedding" in p.kind}
+        foreign = {p.name for p in run.parameters.values() if not p.is_own}  # inputs with gradients
         large = [
             name
             for name, gain in gains.items()
             if gain.first > self.min_gain
             and name not in embedded
+            and name not in foreign
             and gain.first * scales[name].first > self.min_output
             and not any(wiring.is_normalised(name) for wiring in run.wirings[:1])
         ]
