@@ -166,16 +166,18 @@ def test_a_line_is_mended_where_it_is_sure_what_to_mend(
 # -- copies of the process ---------------------------------------------------------------
 
 PROGRAM = """
-    import atexit, os, sys, torch
+    import atexit, os, sys, numpy, torch
     from pathlib import Path
     torch.manual_seed(0)
     source = open("lines.txt")
     log = open("log.txt", "a")
+    counts = numpy.memmap("counts.dat", dtype="int8", mode="w+", shape=12)
     w = torch.ones(4, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1)
     for step in range(12):
         log.write(f"{step} {source.readline().strip()}\\n")
         log.flush()
+        counts[step] += 1
         Path(f"step{step}.txt").write_text(str(len(os.listdir("."))))
         torch.save(w, "w.pt")
         noise = torch.randn(4)
@@ -202,7 +204,7 @@ def run(folder: Path, *options: str, watched: bool = True) -> subprocess.Complet
 def test_a_second_life_leaves_no_trace_outside(tmp_path: Path) -> None:
     plain, watched = tmp_path / "plain", tmp_path / "watched"
     before, after = run(plain, watched=False), run(watched, "--no-store")
-    assert "`log` at train.py:15 received 0" in after.stderr.replace("\n  ", " ")
+    assert "`log` at train.py:17 received 0" in after.stderr.replace("\n  ", " ")
     assert after.stdout == before.stdout
     for path in sorted(plain.iterdir()):
         assert (watched / path.name).read_bytes() == path.read_bytes(), path.name
@@ -228,7 +230,7 @@ def test_the_black_box_makes_the_value_again_alone(tmp_path: Path) -> None:
 
 def test_the_black_box_can_be_refused(tmp_path: Path) -> None:
     done = run(tmp_path, "--no-blackbox")
-    assert "`log` at train.py:15" in done.stderr.replace("\n  ", " ")
+    assert "`log` at train.py:17" in done.stderr.replace("\n  ", " ")
     assert not list(tmp_path.glob(".babysit/runs/*/blackbox"))
 
 

@@ -331,8 +331,10 @@ def finding(found: Autopsy, run: Training, message: str) -> Finding:
     )  # fmt: skip
 
 
-def evidence(found: Autopsy) -> tuple[Evidence, ...]:
-    """How it was found, and that the value can be made again."""
+def evidence(found: Autopsy | None) -> tuple[Evidence, ...]:
+    """How it was found, or why not; and that the value can be made again."""
+    if found is None:
+        return ()
     told = [Evidence(signal="autopsy", value=found.method)] if found.method else []
     if found.blackbox:
         told.append(Evidence(signal="blackbox", value="`babysit show --blackbox` tells where"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import ctypes
 import fcntl
 import io
+import mmap
 import os
 import stat
 import sys
@@ -16,6 +18,7 @@ import torch
 from torch.utils.data import DataLoader, dataloader
 
 _NULL: Final = "/dev/null"
+_MAP_FIXED: Final = 0x10  # of Linux; the mmap module does not name it
 # Harmless to leave undone.
 _SKIPPED: Final = (
     "mkdir", "makedirs", "remove", "unlink", "rename", "replace", "rmdir", "removedirs", "symlink",
@@ -43,7 +46,7 @@ def isolate(keep: Iterable[int], give_up: Callable[[str], NoReturn]) -> None:
         keep: file descriptors to leave alone.
         give_up: ends this process, with the reason.
     """
-    if shares_memory():
+    if not owns_memory():
         give_up("it shares memory with other processes")
     own_files(set(keep))
 
@@ -102,10 +105,35 @@ def own_files(keep: set[int]) -> None:
                 os.dup2(null, descriptor)
 
 
-def shares_memory() -> bool:
-    """Whether memory is mapped that others see this process write to."""
+def owns_memory() -> bool:
+    """Make memory that is shared with others this process's own; whether that succeeded.
+
+    A file that is mapped (``np.memmap``) is mapped again, so that what is written stays here.
+    """
     with open("/proc/self/maps") as maps:
         lines = [line.split(maxsplit=5) for line in maps]
-    return any(
-        "w" in line[1] and "s" in line[1] and not line[-1].startswith("/dev/zero") for line in lines
-    )
+    shared = [one for one in lines if "w" in one[1] and "s" in one[1]]
+    return all(remapped(one) for one in shared if not one[-1].startswith("/dev/zero"))
+
+
+def remapped(line: list[str]) -> bool:
+    """Put a private mapping of the same file in the place of a shared one.
+
+    Args:
+        line: of ``/proc/self/maps``: range, permissions, offset, device, inode, path.
+    """
+    path = line[5].rstrip("\n") if len(line) == 6 else ""
+    if not os.path.isfile(path):
+        return False
+    start, end = (int(one, 16) for one in line[0].split("-"))
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    number = ctypes.c_int
+    libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, number, number, number, ctypes.c_long)
+    protection, how = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | _MAP_FIXED
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        got = libc.mmap(start, end - start, protection, how, descriptor, int(line[2], 16))
+    finally:
+        os.close(descriptor)
+    return bool(got == start)

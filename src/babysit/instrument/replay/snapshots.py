@@ -28,6 +28,7 @@ from babysit.instrument.replay import isolation
 PAUSE_PER_COST: Final = 1000.0
 SHORTEST_PAUSE: Final = 2.0  # seconds
 MAX_MEMORY_SHARE: Final = 0.3
+MOST_IDLE: Final = 3  # seconds without any computing, after which a woken copy is given up
 _CHUNK: Final = 65_536
 
 
@@ -52,14 +53,19 @@ class Snapshot:
         self._close()
 
     def live_on(self, request: dict[str, Any], *, seconds: float) -> dict[str, Any] | None:
-        """Wake it and wait for what it has to tell; ``None`` when it tells nothing in time."""
-        deadline = time.monotonic() + seconds
+        """Wake it and wait for what it has to tell; ``None`` when it tells nothing in time.
+
+        A copy that computes nothing any more waits for a thread that did not come along.
+        """
+        deadline, idle, spent = time.monotonic() + seconds, 0, -1
         told = b""
         with suppress(OSError):
             os.write(self.wakes, json.dumps(request).encode())
-            while (left := deadline - time.monotonic()) > 0:
-                if not select.select([self.tells], [], [], left)[0]:
-                    break
+            while time.monotonic() < deadline and idle < MOST_IDLE:
+                if not select.select([self.tells], [], [], 1.0)[0]:
+                    before, spent = spent, ticks(self.pid)
+                    idle = idle + 1 if spent == before else 0
+                    continue
                 chunk = os.read(self.tells, _CHUNK)
                 told += chunk
                 if not chunk:
@@ -201,6 +207,13 @@ def hindrance() -> str | None:
     ):
         return "memory is short"
     return None
+
+
+def ticks(pid: int) -> int:
+    """Processor time that a process has used, in the kernel's ticks."""
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def kilobytes(path: str, name: str) -> int:

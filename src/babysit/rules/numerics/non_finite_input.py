@@ -92,6 +92,7 @@ class NonFiniteInput(Rule):
             first_step=first,
             evidence=(
                 Evidence(signal="non-finite-share", value=found[label][1], limit=0, steps=(first,)),
+                *autopsy.evidence(autopsy.of(run)),
             ),
             remedies=(
                 Remedy(name="check-data", text="Find these examples with torch.isfinite, and "

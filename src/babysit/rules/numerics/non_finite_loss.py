@@ -119,7 +119,7 @@ class NonFiniteLoss(Rule):
 
     def _evidence(self, value: str, step: int, found: Autopsy | None) -> tuple[Evidence, ...]:
         loss = Evidence(signal="loss", value=value, limit="finite", steps=(step,))
-        return (loss, *(autopsy.evidence(found) if found is not None else ()))
+        return (loss, *autopsy.evidence(found))
 
     def _remedies(self, is_first: bool) -> tuple[Remedy, ...]:
         if is_first:
