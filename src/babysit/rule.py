@@ -53,6 +53,7 @@ class Rule(ABC):
         remedies: names of the remedies that its findings offer.
         explains: rules whose findings are consequences of this sickness when both are found.
         is_symptom: whether a finding only counts when nothing explains it.
+        reads_autopsies: whether an autopsy is enough to judge, whatever else is missing.
     """
 
     since: ClassVar[str]
@@ -61,6 +62,7 @@ class Rule(ABC):
     remedies: ClassVar[tuple[str, ...]]
     explains: ClassVar[tuple[str, ...]] = ()
     is_symptom: ClassVar[bool] = False
+    reads_autopsies: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]]
 
     def __init__(self, limits: Mapping[str, float] | None = None) -> None:
@@ -102,6 +104,8 @@ class Rule(ABC):
 
     def absence(self, run: Training) -> str | None:
         """What it lacks to judge a training; ``None`` when nothing."""
+        if self.reads_autopsies and "autopsy" in run.facts:
+            return None
         for need in self.needs:
             if not run.has(need):
                 return ABSENT.get(need) or SIGNALS[need].absent

@@ -10,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
 
 from babysit.findings import Place
 from babysit.measures import course, rates_over_steps
 from babysit.run import Training
 from babysit.text import count, number, percent
+
+if TYPE_CHECKING:
+    from babysit.series import Floats
 
 MIN_STEPPED: Final = 20
 MIN_FALL: Final = 0.2
@@ -72,10 +77,16 @@ def never_stepped(run: Training, scheduler: Scheduler) -> Misstep | None:
     )  # fmt: skip
 
 
+def dead_share(rates: Floats, dead_rate: float) -> float:
+    """The share of a training that came after the highest rate, with next to none of it left."""
+    is_after = np.arange(len(rates)) > rates.argmax()
+    return float((is_after & (rates < dead_rate * rates.max())).mean())
+
+
 def killed(run: Training, scheduler: Scheduler, dead_rate: float, most: float) -> Misstep | None:
     """A schedule of epochs that was stepped with every batch: the rate is gone at once."""
     rates = rates_over_steps(run)
-    dead = float((rates < dead_rate * rates.max()).mean())
+    dead = dead_share(rates, dead_rate)
     is_factor_zero = scheduler["kind"] in GEOMETRIC and rates[-1] == 0
     if not is_per_batch(scheduler) or dead <= most or is_factor_zero:
         return None
@@ -94,7 +105,7 @@ def killed(run: Training, scheduler: Scheduler, dead_rate: float, most: float) -
 def misled(run: Training, scheduler: Scheduler, dead_rate: float, most: float) -> Misstep | None:
     """A schedule that takes a metric's getting better for getting worse, and kills the rate."""
     rates, mode = rates_over_steps(run), scheduler.get("mode")
-    dead = float((rates < dead_rate * rates.max()).mean())
+    dead = dead_share(rates, dead_rate)
     if mode is None or dead <= most or not is_turned(run, scheduler):
         return None
     best, now = number(scheduler["best"]), number(scheduler["metric"])

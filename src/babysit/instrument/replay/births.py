@@ -25,6 +25,7 @@ from babysit.instrument.replay.operations import (
     floats,
     is_constant,
     is_finite,
+    is_transformed,
     kind_of,
     limits,
     memory,
@@ -368,6 +369,7 @@ class Births(TorchDispatchMode):
         """What depends on no parameter and runs in no module prepares data."""
         phase = self._phase()
         is_ours = self._is_tracked or owner_of() is not None or self._is_of_model(inputs)
+        is_ours |= is_transformed()
         return "data" if phase == "forward" and not is_ours else phase
 
     def _is_of_model(self, inputs: list[Tensor]) -> bool:

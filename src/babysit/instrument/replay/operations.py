@@ -222,6 +222,14 @@ def site_of(name: str, place: dict[str, Any] | None) -> tuple[str, int, str]:
     return ((place or {}).get("file", ""), (place or {}).get("line", 0), name)
 
 
+def is_transformed() -> bool:
+    """Whether this runs within a transform such as ``torch.func.grad``."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and "_functorch" not in frame.f_code.co_filename:
+        frame = frame.f_back
+    return frame is not None
+
+
 def owner_of() -> nn.Module | None:
     """The innermost module whose method is on the stack."""
     frame: FrameType | None = sys._getframe(1)

@@ -68,6 +68,10 @@ class GradientSpikes(Rule):
         unit="times the loss before",
         why="mean of the next 5 steps: 1.5 to 1.7 in the clinic; and above any 5 before",
     )
+    max_rise = threshold(
+        default=1.5, unit="times the learning rate 30 steps before",
+        why="a choice: schedules hold or lower it; warm-ups of some hundred steps stay below",
+    )  # fmt: skip
     examples = (
         sick(loss=SHAKEN, recurrent_gradient_norm=WILD),
         healthy(loss=SHAKEN, recurrent_gradient_norm=CALM),
@@ -90,8 +94,14 @@ class GradientSpikes(Rule):
         if any(one.is_adaptive for one in run.optimizers) and not ends_badly:
             return  # their steps are bounded, whatever the gradient
         worst = max(shaken, key=lambda spike: spike.height, default=None)
-        if worst is None or (
-            len(shaken) < self.min_spikes and worst.height < self.great_height and not ends_badly
+        if (
+            worst is None
+            or self._is_rising(run, worst.step)
+            or (
+                len(shaken) < self.min_spikes
+                and worst.height < self.great_height
+                and not ends_badly
+            )
         ):
             return
         recurrent = next((p.layer for p in run.parameters.values() if "weight_hh" in p.name), "")
@@ -117,6 +127,12 @@ class GradientSpikes(Rule):
                        change={"name": "clip-gradients", "max_norm": 5}),
             ),
         )  # fmt: skip
+
+    def _is_rising(self, run: Training, step: int) -> bool:
+        """Whether the learning rate had just grown: then that is what shakes the training."""
+        rates = run.series("learning-rate", "0")
+        before, now = rates.at(max(step - 30, 0)), rates.at(step)
+        return bool(before and now and now > self.max_rise * before)
 
     def _leaps(self, run: Training, spike: Spike) -> bool:
         """Whether the loss of the next steps lies far above that of the steps before."""

@@ -22,29 +22,29 @@ class NonFiniteGradient(Rule):
     """The loss is finite, and its gradient is NaN or infinite.
 
     Why it matters:
-        The optimizer writes such a gradient into the weights; from the next step on everything
-        is NaN. The loss of that step looks innocent: its slope is what broke.
+        The optimizer writes it into the weights; from the next step on everything is NaN. The
+        loss of that step looks innocent: its slope is what broke.
 
     How it decides:
         A copy of the process goes through the step again with every operation watched, and names
-        the first that made such a value. Where no copy can be kept: the norm of the gradients
-        that the optimizer received was not finite at a step whose loss was; or the weights were
-        not finite at the first bad loss, without any explosion before. The operation is then one
-        whose slope is infinite at an operand that a sampled graph shows.
+        the first that made such a value. Where no copy can be kept: the gradients' norm was not
+        finite at a step whose loss was; or the weights were not at the first bad loss, without
+        any explosion before. The operation is then one whose slope is infinite at an operand that
+        a sampled graph shows.
 
     What to do:
         Keep the operand away from the point: ``(x + 1e-8).sqrt()``. A ``torch.where`` around the
         operation does not help: zero times infinity is NaN.
 
     When it is wrong:
-        A ``GradScaler`` skips such steps before the optimizer sees them; those are not counted. A
-        training whose loss or gradients had been exploding is not reported here, nor a
-        learning-rate range test.
+        Steps that a ``GradScaler`` skips are not counted. A training whose loss or gradients had
+        been exploding is not reported here, nor a learning-rate range test.
     """
 
     since = "0.1"
     severity = "error"
     needs = ("loss",)
+    reads_autopsies = True
     remedies = ("mend-operation", "detect-anomaly")
     explains = (
         "non-finite-loss", "non-finite-parameter", "unsafe-operation", "loss-not-decreasing",

@@ -34,6 +34,7 @@ class NonFiniteInput(Rule):
     since = "0.1"
     severity = "error"
     needs = ("wiring",)
+    reads_autopsies = True
     remedies = ("check-data",)
     explains = (
         "non-finite-loss", "non-finite-gradient", "non-finite-parameter", "loss-not-decreasing",

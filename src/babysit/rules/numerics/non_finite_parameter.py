@@ -39,6 +39,7 @@ class NonFiniteParameter(Rule):
     since = "0.1"
     severity = "error"
     needs = ("wiring",)
+    reads_autopsies = True
     remedies = ("mend-initialisation",)
     explains = (
         "non-finite-loss", "non-finite-gradient", "loss-not-decreasing", "dead-relu",
