@@ -249,9 +249,14 @@ def always(series: Series, *, at_least: int = 1) -> bool:
 
 
 def rate(training: Training) -> float | None:
-    """The highest learning rate that was in force, over all groups."""
-    rates = [float(series.values.max()) for series in training.places("learning-rate").values()]
-    return max(rates) if rates else None
+    """The highest learning rate that was in force while the loss was finite, over all groups."""
+    losses = training.series("loss")
+    bad = losses.steps[~np.isfinite(losses.values)]
+    end = int(bad[0]) if len(bad) else training.steps
+    known = [
+        series.values[series.steps <= end] for series in training.places("learning-rate").values()
+    ]
+    return max((float(values.max()) for values in known if len(values)), default=None)
 
 
 def rates_over_steps(training: Training, group: str = "0") -> Floats:
