@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
+import babysit
 from babysit.instrument import xray
 from babysit.instrument.names import Names
 from babysit.instrument.readings.columns import Columns
@@ -114,3 +116,32 @@ def test_a_gru_has_no_forget_bias() -> None:
     seen = look(model(torch.randn(9, 2, 3))[0].mean(), nn.ModuleDict({"memory": model}))
     Memory().read(seen)
     assert "lstms" not in seen.facts
+
+
+def test_an_error_is_told_only_relative_to_targets_that_vary() -> None:
+    model = nn.Linear(3, 1)
+    guess, wanted = model(torch.randn(16, 3)), torch.randn(16, 1)
+    varied = Outputs().read(look(nn.functional.mse_loss(guess, wanted), model))
+    error = (guess - wanted).square().mean().sqrt() / wanted.std(correction=0)
+    (told,) = varied["regression-error"].values()
+    assert told == pytest.approx(error.item(), rel=1e-4)
+    constant = Outputs().read(look(nn.functional.mse_loss(guess, torch.ones(16, 1)), model))
+    assert "regression-error" not in constant and "output-spread" in constant
+
+
+def test_points_between_real_and_made_ones_are_no_weights() -> None:
+    """A gradient penalty differentiates by its inputs, which are leaves as weights are."""
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
+    with babysit.watch(quiet=True, store=False) as watching:
+        optimizer = torch.optim.Adam(critic.parameters(), lr=2e-3)
+        for _ in range(30):
+            real, made = torch.randn(64, 2) * 5, torch.randn(64, 2)
+            points = (0.5 * real + 0.5 * made).requires_grad_()
+            (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+            penalty = (slope.square().sum(1).sqrt() - 1).square().mean()
+            optimizer.zero_grad()
+            (critic(made).mean() - critic(real).mean() + 10 * penalty).backward()
+            optimizer.step()
+    assert watching.diagnosis is not None
+    assert "initialisation-too-large" not in {f.rule for f in watching.diagnosis.findings}

@@ -13,15 +13,13 @@ import numpy as np
 
 from babysit.domains import DOMAINS
 from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.growth import growth
 from babysit.measures import displacement
 from babysit.run import Training
-from babysit.series import Series
-from babysit.stable_forms import HALF, MASK, form_of, is_form, stable_line
+from babysit.stable_forms import BRAIN, HALF, MASK, form_of, is_form, stable_line
 from babysit.text import count, listing, number
 
 Cause = Literal["data", "mask", "overflow", "rate", "spike", "division", "formula"]
-MUCH: Final = 5.0  # times the first size: worth telling
-FAR_ABOVE: Final = 2.0  # times the usual size: no longer usual
 LARGE: Final = 1e12  # in single precision no sound training comes near
 HALF_LARGE: Final = 100.0  # its square, or a sum of such squares, leaves float16
 FAR: Final = 0.25  # an early step of a quarter of the weights: see learning-rate-too-high
@@ -216,8 +214,11 @@ class Autopsy:
 
     def _is_half(self) -> bool:
         """Whether any part of it was in half precision; a softmax is computed in single."""
-        dtypes = {one.get("dtype") for one in self.birth["operands"]} | {self.birth["dtype"]}
-        return bool(dtypes & _HALVES) and self.op != "softmax"
+        return bool(self._dtypes() & _HALVES) and self.op != "softmax"
+
+    def _dtypes(self) -> set[str]:
+        known = (one.get("dtype", "") for one in self.birth["operands"])
+        return {*known, self.birth["dtype"]}
 
     def _has_exploded(self, run: Training) -> bool:
         """Overflow where nothing is undefined, or where steps have thrown the weights far off."""
@@ -262,7 +263,9 @@ class Autopsy:
         remedy = {
             "data": OUTLIERS if self.largest > LARGE else GAPS,
             "mask": Remedy(name="mend-operation", text=MASK),
-            "overflow": Remedy(name="compute-in-float32", text=HALF),
+            "overflow": Remedy(
+                name="compute-in-float32", text=HALF if "float16" in self._dtypes() else BRAIN
+            ),
             "rate": BAD_RATE if self._has_bad_rate() else LOWER_RATE,
             "spike": CLIP,
         }.get(self.cause(run))
@@ -278,44 +281,6 @@ class Autopsy:
         change = {"name": "replace-line", "file": self.birth.get("file"),
                   "line": self.birth.get("line"), "before": code, "after": better}  # fmt: skip
         return Remedy(name="mend-operation", text=f"{text} {link} `{better}`", change=change)
-
-
-def growth(run: Training, step: int) -> str:
-    """What had been growing by then, since when and under which rate; nothing where nothing had."""
-    grown = {}
-    for name, series in run.places("weight-rms").items():
-        sizes = series.values[(series.steps <= step) & np.isfinite(series.values)]
-        if len(sizes) > 1 and sizes[0] > 0:
-            grown[name] = float(sizes[-1] / sizes[0])
-    name = max(grown, key=lambda one: grown[one], default="")
-    parts = []
-    began = since(run.series("loss"), step)
-    if began is not None:
-        parts.append(f"the loss had been growing since step {began:,}")
-    if name and grown[name] >= MUCH:
-        rates = run.series("learning-rate", "0")
-        known = rates.values[rates.steps <= step]
-        under = f" under a learning rate of {number(known[-1])}" if len(known) else ""
-        began = since(run.series("weight-rms", name), step)
-        when = f" since step {began:,}" if began is not None else ""
-        parts.append(
-            f"`{name}` had grown{when} to {number(grown[name])} times its first size{under}"
-        )
-    return "; by then " + " and ".join(parts) if parts else ""
-
-
-def since(series: Series, step: int) -> int | None:
-    """From which step on a size has stayed far above its usual one; ``None`` if it has not."""
-    known = (series.steps < step) & np.isfinite(series.values)
-    steps, sizes = series.steps[known], np.abs(series.values[known])
-    if len(sizes) < 2:
-        return None
-    usual = min(sizes[0], float(np.median(sizes)))
-    if sizes[-1] <= MUCH * usual:
-        return None
-    calm = np.flatnonzero(sizes <= FAR_ABOVE * usual)
-    after = int(calm[-1]) + 1
-    return int(steps[after]) if after < len(steps) else None
 
 
 def finding(found: Autopsy, run: Training, message: str) -> Finding:
@@ -361,6 +326,13 @@ def exact(run: Training) -> Autopsy | None:
     """The autopsy of a training, if every operation was watched and one was found."""
     found = of(run)
     return found if found is not None and found.birth and found.is_exact else None
+
+
+def is_root(run: Training) -> bool:
+    """Whether a formula or the data made the first bad value, and nothing had been growing."""
+    found = exact(run)
+    is_own = found is not None and found.cause(run) in ("formula", "division", "mask", "data")
+    return found is not None and is_own and not growth(run, found.step)
 
 
 def from_graph(origin: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,10 @@ HALF: Final = (
     "Compute this in float32: `.float()` before it, with autocast switched off around it; or use "
     "bfloat16, which has the range of float32. An eps below 6e-8 is 0 in float16."
 )
+BRAIN: Final = (
+    "Compute this in float32: `.float()` before it, with autocast switched off around it. bfloat16 "
+    "keeps 8 bits: `1 - p` is 0 for every p above 0.998."
+)
 _ROOT: Final = "Take the root of `x + 1e-12`: at 0 its slope is infinite, and 0 times that is NaN."
 _LOG: Final = (
     "Take log_softmax or logsigmoid of the scores, or the log of `x.clamp_min(1e-8)`; a "

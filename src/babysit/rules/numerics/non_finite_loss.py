@@ -5,6 +5,7 @@ import numpy as np
 from babysit import autopsy
 from babysit.autopsy import Autopsy
 from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.growth import growth
 from babysit.measures import is_rate_test
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Training
@@ -91,7 +92,7 @@ class NonFiniteLoss(Rule):
             severity="warning" if recovered else self.severity,
             confidence=0.8 if recovered else 1.0,
             message=f"the loss is {value} from step {first}{last}"
-            + (f": {found.sentence}{autopsy.growth(run, first)}" if found and is_known else ""),
+            + (f": {found.sentence}{growth(run, first)}" if found and is_known else ""),
             where=self._where(run, found),
             first_step=first,
             evidence=self._evidence(value, first, found),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from babysit import measures, rates
+from babysit import autopsy, measures, rates
 from babysit.findings import Evidence, Finding, Remedy
 from babysit.guessing import guessing_loss
 from babysit.measures import Course, rate
@@ -89,7 +89,7 @@ class LearningRateTooHigh(Rule):
         """Large updates or leaps, together with a loss that did not get better by them."""
         values = run.series("loss").values
         finite = np.abs(values[np.isfinite(values)])
-        if len(finite) < 3 or measures.is_rate_test(run):
+        if len(finite) < 3 or measures.is_rate_test(run) or autopsy.is_root(run):
             return
         ratio, start = measures.early_ratio(run), abs(measures.first_loss(run))
         has_large_steps = ratio is not None and ratio > self.max_ratio
