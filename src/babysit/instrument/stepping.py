@@ -49,10 +49,12 @@ class Stepping:
     def is_usual(self, optimizer: Optimizer, thread: Thread) -> bool:
         """Whether nothing is to be seen before this step that could not be seen after it."""
         state = self._trainings.of(optimizer, thread.last)
+        first = next((p for group in optimizer.param_groups for p in group["params"]), None)
         return (
             state is not None
             and not state.clearing.is_due
-            and optimizer.param_groups[0]["params"][0].grad is not None
+            and first is not None
+            and first.grad is not None
             and not thread.num_read
             and self.norm_before_clip is None
             and not self._pacer.affords(2 * self._norm_cost)

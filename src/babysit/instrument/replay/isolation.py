@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import ctypes
-import fcntl
 import io
 import mmap
 import os
@@ -86,6 +85,8 @@ def _in_this_process(loader: Any) -> Any:
 
 def own_files(keep: set[int]) -> None:
     """Give this process its own positions in files, and no way to write to any."""
+    import fcntl  # not there on Windows, where no copies are made
+
     null = os.open(_NULL, os.O_RDWR)
     for name in os.listdir("/proc/self/fd"):
         descriptor = int(name)

@@ -227,7 +227,7 @@ class SecondLife:
 
 def run_eagerly() -> None:
     """Operations within compiled code cannot be watched: run the code that was compiled."""
-    if "torch._dynamo" in sys.modules:
+    if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
         torch.compiler.set_stance("force_eager")
 
     def compiled(model: Any = None, **_: Any) -> Any:
