@@ -16,15 +16,13 @@ BEARING = {"loss", "gradient-norm"}  # what a training cannot go on without
 class Emitter:
     """Passes events on in order. On a GPU it lets them wait, so that no step synchronises.
 
-    Args:
+    Attributes:
         on_bad: called with the signal when a step's value that had to be fetched is not finite.
     """
 
-    def __init__(
-        self, sink: Callable[[dict[str, Any]], None], on_bad: Callable[[str], None]
-    ) -> None:
+    def __init__(self, sink: Callable[[dict[str, Any]], None]) -> None:
         self._sink: Callable[[dict[str, Any]], None] | None = sink
-        self._on_bad = on_bad
+        self.on_bad: Callable[[str], None] = lambda _: None
         self._waiting: list[dict[str, Any]] = []
 
     def emit(self, event: dict[str, Any]) -> None:
@@ -51,7 +49,7 @@ class Emitter:
             if event["event"] == "step":
                 for name in BEARING & event["values"].keys():
                     if not math.isfinite(event["values"][name]):
-                        self._on_bad(name)
+                        self.on_bad(name)
 
     def number(self, value: Tensor | float) -> float:
         return value.item() if isinstance(value, Tensor) else value

@@ -23,17 +23,17 @@ from torch.optim.optimizer import (
 from babysit.faults import Faults
 from babysit.guard import transparent
 from babysit.instrument import rows, sources, xray
+from babysit.instrument.alarms import Alarms
 from babysit.instrument.bench import ProbeBench
 from babysit.instrument.calls import Calls
-from babysit.instrument.emitter import MAX_WAITING, Emitter, is_far
+from babysit.instrument.emitter import Emitter
 from babysit.instrument.glances import Glances
 from babysit.instrument.lens import Lens
 from babysit.instrument.loss_watch import LossWatch
 from babysit.instrument.names import Names, has_parameters
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.patches import Patches
-from babysit.instrument.replay.births import CHECKS, is_loss
-from babysit.instrument.replay.inquest import Inquest, InquestOptions, is_bad, reading
+from babysit.instrument.replay.inquest import Inquest, InquestOptions, is_bad
 from babysit.instrument.stepping import Stepping
 from babysit.instrument.switches import Switches
 from babysit.instrument.trainings import OpenStep, Pending, Thread, Trainings, TrainingState
@@ -72,7 +72,7 @@ class Watcher:
         self.names = Names()
         self.trainings = Trainings()
         self.lens = Lens(self.names, self.pacer, self._module_called)
-        self.emitter = Emitter(emit, self._seen_late)
+        self.emitter = Emitter(emit)
         self.stepping = Stepping(self.emitter, self.names, self.trainings, self.pacer)
         self.thread = Thread()
         self.bench = ProbeBench(
@@ -84,13 +84,12 @@ class Watcher:
         self.active = False
         self._on_step, self._stop = on_step, stop
         self._armed_for = 0
-        self._seen_bad = self._gives_up = False
+        self._seen_bad = False
         self._scaled: tuple[Tensor, Tensor] | None = None
         self.losses = LossWatch(self.stepping, self.thread, self.lens)
-        self.inquest = Inquest(
-            inquest, names=self.names, pacer=self.pacer, on_wake=self._rest,
-            is_careful=lambda: self.lens.is_careful,
-        )  # fmt: skip
+        self.inquest = Inquest(inquest, self.names, self.pacer, on_wake=self._rest)
+        self.alarms = Alarms(self.inquest, self._calls, self.stepping, self.bench)
+        self.emitter.on_bad = self.alarms.seen_late
 
     # -- attaching -----------------------------------------------------------------------
 
@@ -114,10 +113,7 @@ class Watcher:
             register_optimizer_step_post_hook(self._after_step),
         ):
             patches.add_undo(handle.remove)
-        patches.replace(Tensor, "item", functools.partial(reading, on_nan=self._nan_read))
-        for name in CHECKS:
-            for place in (torch, Tensor):
-                patches.replace(place, name, wrap(self._checked, when=torch.is_grad_enabled))
+        self.alarms.attach(patches, self.is_live)
         self.names.origins.attach(patches, wrap)
         self.bench.attach()
         self._arm()
@@ -149,10 +145,7 @@ class Watcher:
         self.stepping.report_idle(self.thread)
         if self.losses.crashed is not None:
             self.stepping.report_crash(self.thread, self.losses.crashed)
-        if self.inquest.was_stopped_by_numbers():
-            self._hold_inquest("crash", "the program stopped at a value that is not finite")
-        elif self._gives_up:
-            self._hold_inquest("look", "the program gave up at a loss that is not finite")
+        self.alarms.finish()
         if self.thread.last is None and self.inquest.has_found:
             self.thread.last = self.stepping.unstepped(self.thread)
         if self.thread.last is not None:
@@ -209,16 +202,6 @@ class Watcher:
         return transparent(next_batch)
 
     # -- small observations --------------------------------------------------------------
-
-    def _nan_read(self) -> None:
-        if self.is_live() and not self._calls.depth:
-            self._calls.timed(self._hold_inquest, "look", "the program reads a NaN")
-
-    def _checked(self, args: Any, kwargs: Any, result: Any) -> None:
-        """The program asks whether a loss is finite; it may leave the step out, or end here."""
-        value = args[0] if args else None
-        if isinstance(value, Tensor) and is_loss(value) and not is_far(value):
-            self._gives_up = is_bad(value)
 
     def _module_registered(self, parent: Any, name: str, child: Any) -> None:
         self._calls.timed(self.names.on_registration, parent, name, child)
@@ -289,7 +272,7 @@ class Watcher:
             self._take_evaluations()
         self.glances.end()
         self.losses.crashed = None
-        self._gives_up = False
+        self.alarms.goes_on()
         if tensors:
             self.bench.on_backward(tensors[0])
         for state in trainings:
@@ -305,7 +288,7 @@ class Watcher:
             self.lens.read(tensors[0], pending, step=step, calls=calls, is_bad=is_bad)
             thread.leaves = leaves or pending.leaves or thread.leaves
             if is_bad:
-                self._hold_inquest("loss", f"the loss is {pending.loss} at step {step}")
+                self.alarms.raise_one("loss", f"the loss is {pending.loss} at step {step}")
         self._seen_bad |= is_bad
         if thread.dataset is not None:
             self.losses.training_datasets.add(thread.dataset)
@@ -318,16 +301,6 @@ class Watcher:
         is_usual = len(self.trainings.optimizers) and len(thread.pending) <= MAX_PENDING // 2
         is_due = any(state.clearing.is_due for state in trainings)
         return is_due or self.lens.is_armed or not is_usual
-
-    def _seen_late(self, signal: str) -> None:
-        """A value that had waited on its device was not finite some steps ago."""
-        event = "loss" if signal == "loss" else "gradient"
-        self._hold_inquest(event, f"the {event} is not finite", late=MAX_WAITING)
-
-    def _hold_inquest(self, event: str, what: str, late: int = 0) -> None:
-        found = self.inquest.hold(event, what, late=late)
-        if found is not None and not self.stepping.tell_autopsy(found):
-            self.bench.fact("autopsy", found)
 
     def _loss_value(self, tensors: list[Tensor]) -> Tensor | float:
         scaled, self._scaled = self._scaled, None
@@ -360,7 +333,7 @@ class Watcher:
         self.losses.evaluations.begin_training(in_eval_mode=self.stepping.is_model_in_eval(state))
         values = self.losses.evaluations.take()
         if any(is_bad(value) for value in values.values()):
-            self._hold_inquest("evaluation", "an evaluation's loss is not finite")
+            self.alarms.raise_one("evaluation", "an evaluation's loss is not finite")
         if values and state is not None:
             self.stepping.emit_evaluation(state, values, self.losses.evaluations)
 
@@ -382,7 +355,7 @@ class Watcher:
         self.bench.on_step(optimizer, is_sampled=is_sampled)
         self.stepping.begin(optimizer, self.thread)
         if is_bad(self.thread.opened.values.get("gradient-norm", 0.0)):
-            self._hold_inquest("gradient", "the gradient is not finite")
+            self.alarms.raise_one("gradient", "the gradient is not finite")
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self.is_live() or self.thread.depth == 0:

@@ -52,20 +52,18 @@ class Inquest:
 
     Args:
         on_wake: called in a copy that was woken, after the session's.
-        is_careful: whether the program compiles, so that its operations cannot be watched.
 
     Attributes:
         life: in a copy that was woken, its second life; nothing else is watched there.
     """
 
     def __init__(
-        self, options: InquestOptions, *, names: Names, pacer: Pacer, on_wake: Callable[[], None],
-        is_careful: Callable[[], bool],
-    ) -> None:  # fmt: skip
+        self, options: InquestOptions, names: Names, pacer: Pacer, on_wake: Callable[[], None]
+    ) -> None:
         self.life: SecondLife | None = None
         self.snapshots = Snapshots(self._woken)
         self._names, self._pacer, self._on_wake = names, pacer, on_wake
-        self._tell, self._folder, self._is_careful = options.tell, options.folder, is_careful
+        self._tell, self._folder = options.tell, options.folder
         self._wake_session = options.on_wake
         self._steps = 0
         self._held: set[str] = set()
@@ -117,7 +115,7 @@ class Inquest:
         started = time.perf_counter()
         told = None
         asked = [one for one in self.snapshots.newest_first if started - one.taken < MOST_SECONDS]
-        if self._is_careful() and not hasattr(torch.compiler, "set_stance"):  # before torch 2.6
+        if "torch._dynamo" in sys.modules and not hasattr(torch.compiler, "set_stance"):
             self.snapshots.reason, asked = "compiled code cannot be watched", []
         is_older = False
         for snapshot in asked:

@@ -82,28 +82,13 @@ class GradientSpikes(Rule):
 
     def check(self, run: Training) -> Conclusions:
         """Spikes of the gradient that the loss answers."""
-        if len(run.series("clip-norm")) or len(run.series("clip-value")):
+        shaken = self._shaken(run)
+        if not shaken:
             return
-        norms = run.series("recurrent-gradient-norm")
-        found = spikes(norms, self.min_height)
-        if len(found) > max(self.max_share * len(norms), 1) or not found:
-            return
-        shaken = [spike for spike in found if self._leaps(run, spike)]
-        values = run.series("loss").values
-        ends_badly = len(values) > 0 and not np.isfinite(values[-1])
-        if any(one.is_adaptive for one in run.optimizers) and not ends_badly:
-            return  # their steps are bounded, whatever the gradient
-        worst = max(shaken, key=lambda spike: spike.height, default=None)
-        if (
-            worst is None
-            or self._is_rising(run, worst.step)
-            or (
-                len(shaken) < self.min_spikes
-                and worst.height < self.great_height
-                and not ends_badly
-            )
-        ):
-            return
+        worst, norms = (
+            max(shaken, key=lambda one: one.height),
+            run.series("recurrent-gradient-norm"),
+        )
         recurrent = next((p.layer for p in run.parameters.values() if "weight_hh" in p.name), "")
         yield Finding(
             severity=self.severity,
@@ -127,6 +112,25 @@ class GradientSpikes(Rule):
                        change={"name": "clip-gradients", "max_norm": 5}),
             ),
         )  # fmt: skip
+
+    def _shaken(self, run: Training) -> list[Spike]:
+        """The spikes that count; none where something clips, bounds or explains them."""
+        if len(run.series("clip-norm")) or len(run.series("clip-value")):
+            return []
+        norms = run.series("recurrent-gradient-norm")
+        found = spikes(norms, self.min_height)
+        if len(found) > max(self.max_share * len(norms), 1):
+            return []
+        shaken = [spike for spike in found if self._leaps(run, spike)]
+        values = run.series("loss").values
+        ends_badly = len(values) > 0 and not np.isfinite(values[-1])
+        if any(one.is_adaptive for one in run.optimizers) and not ends_badly:
+            return []  # their steps are bounded, whatever the gradient
+        worst = max(shaken, key=lambda spike: spike.height, default=None)
+        if worst is None or self._is_rising(run, worst.step):
+            return []
+        is_enough = len(shaken) >= self.min_spikes or worst.height >= self.great_height
+        return shaken if is_enough or ends_badly else []
 
     def _is_rising(self, run: Training, step: int) -> bool:
         """Whether the learning rate had just grown: then that is what shakes the training."""
