@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import re
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -247,6 +250,111 @@ def children() -> set[str]:
     """Processes that this one has started."""
     path = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     return set(path.read_text().split())
+
+
+def test_a_rate_that_is_nan_is_what_the_update_received() -> None:
+    def train() -> None:
+        model = net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        for step in range(6):
+            optimizer.param_groups[0]["lr"] = 0.05 if step < 3 else float("nan")
+            optimizer.zero_grad()
+            model(DATA).square().mean().backward()
+            optimizer.step()
+
+    found, rules = examined(train)
+    assert found.phase == "optimizer" and np.isnan(found.key["value"])
+    assert found.remedies(Training()) == (autopsy.BAD_RATE,)
+    assert "non-finite-parameter" in rules
+
+
+def test_what_a_closure_computes_is_no_part_of_the_update() -> None:
+    def train() -> None:
+        model, calls = net(), [0]
+        optimizer = torch.optim.LBFGS(model.parameters(), max_iter=3)
+
+        def closure() -> Tensor:
+            calls[0] += 1
+            optimizer.zero_grad()
+            loss = torch.log(model(DATA).square().mean() * (calls[0] < 5))
+            loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+            return loss
+
+        for _ in range(3):
+            optimizer.step(closure)  # type: ignore[no-untyped-call]  # PyTorch's
+
+    found, _ = examined(train)
+    assert (found.op, found.phase) == ("log", "forward")
+
+
+def test_a_whole_number_that_divides_is_an_operand() -> None:
+    def train() -> None:
+        steps(lambda model, step: model(DATA).square().mean())
+        hits = (DATA > 9).sum(0) / torch.tensor([3, 0, 3, 3, 3])
+        hits.mean().item()
+
+    found, _ = examined(train)
+    assert (found.op, found.key["value"], found.key["dtype"]) == ("div", 0, "float32")
+    assert "to divide by 0" in found.sentence
+
+
+def test_an_outlier_in_the_targets_is_no_matter_of_the_rate() -> None:
+    target = torch.zeros(32, 1)
+    target[3] = 1e25
+
+    def loss_of(model: nn.Module, step: int) -> Tensor:
+        return (model(DATA) - target * (step == 3)).square().mean()
+
+    found, _ = examined(lambda: steps(loss_of))
+    assert (found.step, found.cause(Training())) == (3, "data")
+    assert found.remedies(Training()) == (autopsy.OUTLIERS,)
+
+
+def test_of_two_trainings_the_one_at_fault_is_told_in_its_own_steps() -> None:
+    models = net(), net()
+    optimizers = [torch.optim.SGD(model.parameters(), lr=0.05) for model in models]
+    with babysit.watch(quiet=True, store=False) as watching:
+        for step in range(12):
+            for number, (model, optimizer) in enumerate(zip(models, optimizers, strict=True)):
+                optimizer.zero_grad()
+                is_bad = number == 0 and step == 7
+                (model(DATA) * (not is_bad)).square().sum().sqrt().backward()
+                optimizer.step()
+    assert watching.run is not None
+    first, second = watching.run.trainings[1], watching.run.trainings[2]
+    found = autopsy.exact(first)
+    assert found is not None and (found.op, found.step) == ("sqrt", 7)
+    assert autopsy.of(second) is None
+
+
+def test_a_copy_that_only_waits_is_given_up() -> None:
+    """The thread that fills the queue did not come along; the first copy has one of its own."""
+
+    def train() -> None:
+        filled: queue.Queue[Tensor] = queue.Queue()
+        go = threading.Event()
+
+        def fill() -> None:
+            for step in range(6):
+                if step:
+                    go.wait()
+                    go.clear()
+                filled.put(DATA * (step != 3))
+
+        threading.Thread(target=fill, daemon=True).start()
+
+        def loss_of(model: nn.Module, step: int) -> Tensor:
+            batch = filled.get()
+            go.set()
+            return (torch.log(batch.abs().sum()) + model(batch).sum()).square()
+
+        steps(loss_of)
+
+    started = time.perf_counter()
+    with babysit.watch(quiet=True, store=False) as watching:
+        train()
+    assert time.perf_counter() - started < 15  # else each of two copies has 20 s
+    assert watching.run is not None and autopsy.of(watching.run.trainings[1]) is not None
 
 
 def asks_before(loss: Tensor) -> bool:

@@ -232,7 +232,7 @@ class Autopsy:
     def _is_outlier(self) -> bool:
         """Whether the data brought in what is so large."""
         made = self.birth.get("made_by")
-        while made and not made.get("is_from_data"):
+        while made and not made.get("data", 0.0) > LARGE:
             made = made.get("made_by")
         return bool(made)
 
@@ -253,10 +253,6 @@ class Autopsy:
     def _is_known(self) -> bool:
         """Whether a derivative of PyTorch's own divides: the operation itself is at fault."""
         return self.phase == "backward" and is_form(self.op) and self.op not in _DIVISIONS
-
-    def _is_early(self, run: Training) -> bool:
-        """Whether values had been growing since the first steps, rather than leapt later."""
-        return self.step < EARLY
 
     def remedies(self, run: Training) -> tuple[Remedy, ...]:
         """What cures this class of cause, best first."""
@@ -331,8 +327,9 @@ def exact(run: Training) -> Autopsy | None:
 def is_root(run: Training) -> bool:
     """Whether a formula or the data made the first bad value, and nothing had been growing."""
     found = exact(run)
-    is_own = found is not None and found.cause(run) in ("formula", "division", "mask", "data")
-    return found is not None and is_own and not growth(run, found.step)
+    if found is None or growth(run, found.step):
+        return False
+    return found.cause(run) in ("formula", "division", "mask", "data")
 
 
 def from_graph(origin: Mapping[str, Any]) -> dict[str, Any]:

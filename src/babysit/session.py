@@ -57,6 +57,7 @@ class Session:
         self._segment: Segment | None = None
         self._waiting: list[dict[str, Any]] = []
         self._taken_in = 0.0
+        self._waits = False
         self._num_steps = 0
         self._early_logs: list[dict[str, float]] = []
         self._announced: set[tuple[str, str | None]] = set()
@@ -180,7 +181,8 @@ class Session:
                 self._num_steps += 1
                 loss = event["values"].get("loss", 0.0)
                 self._looks_bad |= not abs(loss) < float("inf")
-            if event["event"] in ("step", "sample") and now - self._taken_in < LONGEST_WAIT:
+                self._waits = now - self._taken_in < LONGEST_WAIT
+            if event["event"] in ("step", "sample") and self._waits:
                 return
             self._taken_in = now
             self._take_in()

@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from babysit.instrument.replay.operations import (
     LAYERS,
+    PRODUCTS,
     UNWRITTEN,
     aligned,
     bad_rows,
@@ -63,7 +64,8 @@ class Made:
     low: float
     high: float
     given: tuple[float, float] | None = None
-    is_of_model: bool = False  # computed by a module, or from what one computed
+    is_of_model: bool = False  # computed by a module, of a parameter, or of what was
+    data: float = 0.0  # the largest size among operands that are not of the model
     inputs: list[Made | None] = field(default_factory=list)
 
 
@@ -207,10 +209,14 @@ class Births(TorchDispatchMode):
 
     def birth_of(self, tensor: Tensor) -> Birth | None:
         """Where the bad values of a tensor come from."""
-        return self._births.get(self._former.get(id(tensor), memory(tensor)))
+        return self._births.get(self._memory(tensor))
 
     def made(self, tensor: Tensor) -> Made | None:
-        return self._made.get(memory(tensor))
+        return self._made.get(self._memory(tensor))
+
+    def _memory(self, tensor: Tensor) -> int:
+        """Where its values lie; of a copy of ours, where those lie that it was copied from."""
+        return self._former.get(id(tensor), memory(tensor))
 
     def watch(self) -> None:
         """From here on, to the end of the process."""
@@ -270,14 +276,16 @@ class Births(TorchDispatchMode):
     def _record(self, name: str, result: Tensor, inputs: list[Tensor]) -> Made:
         self._num_made += 1
         low, high = limits(result)
-        known = (self._made.get(memory(tensor)) for tensor in inputs)
+        known = (self.made(tensor) for tensor in inputs)
         node = torch._C._current_autograd_node()
         made = Made(
             name=self._word(name, node), place=place_of(user_frame(), node),
             owner=owner_of(), low=low, high=high, inputs=list(known)[:4],
             given=limits(inputs[0]) if inputs else None,
         )  # fmt: skip
-        made.is_of_model = made.owner is not None or self._is_of_model(inputs)
+        data = [tensor for tensor in inputs if not self._is_of_model([tensor])]
+        made.is_of_model = made.owner is not None or len(data) < len(inputs)
+        made.data = max((abs(limit) for one in data for limit in limits(one)), default=0.0)
         if node is None:
             self._forwards[site_of(made.name, made.place)] = made
         return made
@@ -313,6 +321,10 @@ class Births(TorchDispatchMode):
             self._is_tracked |= any(one.requires_grad for one in floats(composite[1:]))
             call = copied(composite, {})
             inputs = list(floats(call[1:]))
+            self._former |= {
+                id(copy): memory(one)
+                for copy, one in zip(inputs, floats(composite[1:]), strict=True)
+            }
         birth = self._new(name, result, inputs, is_meant=is_meant, call=call)
         if not is_meant and len(self.all) <= MAX_KEPT:
             birth.call = call
@@ -347,18 +359,24 @@ class Births(TorchDispatchMode):
         )  # fmt: skip
         if not is_meant:
             others = telling(called, call, bad) if call is not None else ()
-            birth.operands = [self._operand(one, index, bad) for one in (*inputs[:6], *others)]
-            for number in birth.operands[len(inputs[:6]) :]:
-                number.source = None
+            at = (index, bad) if birth.inner not in PRODUCTS else None
+            birth.operands = [
+                *(self._operand(one, at, self.made(one)) for one in inputs[:6]),
+                *(self._operand(one, at) for one in others),
+            ]
             self.all.append(birth)
         return birth
 
-    def _operand(self, one: Tensor, index: tuple[int, ...], bad: Tensor) -> Operand:
+    def _operand(
+        self, one: Tensor, at: tuple[tuple[int, ...], Tensor] | None, source: Made | None = None
+    ) -> Operand:
+        """One operand, with its value at a position of the result where the two correspond."""
         low, high = limits(one)
+        value = value_at(one, *at) if at is not None else None
         return Operand(
             shape=tuple(one.shape), dtype=str(one.dtype).removeprefix("torch."), low=low,
-            high=high, value=value_at(one, index, bad), is_tracked=self._is_tracked,
-            source=self._made.get(memory(one)),
+            high=high, value=value, is_tracked=self._is_tracked,
+            source=source,
         )  # fmt: skip
 
     def _word(self, name: str, node: Any) -> str:
@@ -373,5 +391,7 @@ class Births(TorchDispatchMode):
         return "data" if phase == "forward" and not is_ours else phase
 
     def _is_of_model(self, inputs: list[Tensor]) -> bool:
-        known = (self.made(tensor) for tensor in inputs)
-        return any(one.is_of_model for one in known if one is not None)
+        known = [self.made(tensor) for tensor in inputs]
+        return any(tensor.requires_grad for tensor in inputs) or any(
+            one.is_of_model for one in known if one is not None
+        )

@@ -21,6 +21,7 @@ CONSTANTS: Final = re.compile(r"(new_)?full|(masked_)?fill|scalar_tensor|lift|co
 MAX_ROWS: Final = 16
 # What no mask of infinities is given to.
 LAYERS: Final = frozenset({"addmm", "mm", "bmm", "convolution", "linear", "embedding"})
+PRODUCTS: Final = frozenset({"linear", "matmul", "conv"})  # sums over many values of an operand
 OPERATORS: Final = {
     "truediv": "div", "rtruediv": "div", "itruediv": "div", "radd": "add", "iadd": "add",
     "rsub": "sub", "isub": "sub", "rmul": "mul", "imul": "mul", "rpow": "pow", "ipow": "pow",

@@ -21,15 +21,13 @@ from torch.optim.optimizer import (
 
 from babysit.instrument.names import Names
 from babysit.instrument.replay import blackbox
-from babysit.instrument.replay.births import Birth, Births, Made
+from babysit.instrument.replay.births import Birth, Births, Made, Operand
 from babysit.instrument.replay.numpy_faults import NumpyFaults
-from babysit.instrument.replay.operations import is_finite
+from babysit.instrument.replay.operations import PRODUCTS, is_finite
 from babysit.instrument.trainings import gradients_of, parameters_of
 
 STEPS_BEYOND: Final = 2
 SUMS: Final = frozenset({"mul", "linear", "matmul", "exp", "sum", "add", "sub", "conv"})
-FOREIGN: Final = 1e3  # times what was computed: then the data brought it in
-PRODUCTS: Final = frozenset({"linear", "matmul", "conv"})  # sums over many values of an operand
 
 
 class SecondLife:
@@ -208,11 +206,8 @@ class SecondLife:
         """What made an operand, and what made that."""
         before = [one for one in made.inputs if one is not None]
         widest = max(before, key=extreme, default=None)
-        is_foreign = None in made.inputs and extreme(made) > FOREIGN * (
-            extreme(widest) if widest is not None else 1.0
-        )
         return {
-            "is_from_data": is_foreign,
+            "data": made.data,
             "op": made.name, "low": made.low, "high": made.high,
             "layer": self._layer(made.owner), **(made.place or {}),
             "made_by": self._made(widest, depth - 1) if widest is not None and depth else None,
@@ -241,16 +236,14 @@ def given(tensors: Any) -> list[Tensor]:
     return [tensors] if isinstance(tensors, Tensor) else list(tensors or ())
 
 
-def extreme(made: Made) -> float:
-    return max(abs(made.low), abs(made.high))
+def extreme(one: Made | Operand) -> float:
+    return max(abs(one.low), abs(one.high))
 
 
 def key_operand(birth: Birth) -> Any:
     """The operand that was at fault: a zero where one divides or takes a log; else the largest."""
     if birth.inner in PRODUCTS:
-        for one in birth.operands:
-            one.value = None
-        return max(birth.operands, key=lambda one: max(abs(one.low), abs(one.high)), default=None)
+        return max(birth.operands, key=extreme, default=None)
     known = [one for one in birth.operands if one.value is not None]
     if not birth.arrived and birth.phase != "optimizer":  # a NaN belongs to its own making
         known = [one for one in known if one.value == one.value]

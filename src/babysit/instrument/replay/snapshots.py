@@ -46,8 +46,13 @@ class Snapshot:
     taken: float
     wakes: int
     tells: int
+    is_gone: bool = False
 
     def discard(self) -> None:
+        """Let it go, once: later its number and its pipes may be somebody else's."""
+        if self.is_gone:
+            return
+        self.is_gone = True
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         self._close()

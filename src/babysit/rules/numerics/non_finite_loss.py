@@ -12,6 +12,12 @@ from babysit.run import Training
 from babysit.text import number
 
 FORWARD = ("forward", "evaluation")
+ELSEWHERE = {
+    "loss": "the loss is not finite, and no step followed",
+    "evaluation": "an evaluation's loss is not finite",
+    "crash": "the script stopped at a value that is not finite",
+    "look": "a value that the script reads is not finite",
+}
 LOG = {
     "op": "log", "phase": "evaluation", "step": 4, "kind": "-inf", "count": 1, "size": 8,
     "index": [3], "rows": [3], "dtype": "float32", "operands": [{"value": 0.0}], "key": 0,
@@ -65,6 +71,12 @@ class NonFiniteLoss(Rule):
         sick(loss=[float("inf")] * 3),
         sick(loss=[1.0] * 5, facts={"autopsy": {"event": "evaluation", "step": 4, "birth": LOG}}),
         healthy(loss=[1.0, 0.8, 0.7, 0.6]),
+        healthy(
+            loss=[1.0] * 5,
+            facts={
+                "autopsy": {"event": "gradient", "step": 4, "birth": LOG | {"phase": "forward"}}
+            },
+        ),
     )
 
     def check(self, run: Training) -> Conclusions:
@@ -75,7 +87,11 @@ class NonFiniteLoss(Rule):
         bad = ~np.isfinite(series.values)
         if bad.any():
             yield self._in_training(run, found)
-        elif found is not None and (found.phase in FORWARD or found.event == "loss"):
+        elif (
+            found is not None
+            and found.event in ELSEWHERE
+            and (found.phase in FORWARD or found.event == "loss")
+        ):
             yield self._elsewhere(run, found)
 
     def _in_training(self, run: Training, found: Autopsy | None) -> Finding:
@@ -101,12 +117,7 @@ class NonFiniteLoss(Rule):
 
     def _elsewhere(self, run: Training, found: Autopsy) -> Finding:
         """In an evaluation, in a loss that no step followed, in a check that ends the script."""
-        what = {
-            "loss": "the loss is not finite, and no step followed",
-            "evaluation": "an evaluation's loss is not finite",
-            "crash": "the script stopped at a value that is not finite",
-            "look": "a value that the script reads is not finite",
-        }[found.event]
+        what = ELSEWHERE[found.event]
         if found.event == "look" and found.phase == "evaluation":
             what = "a value that the evaluation reads is not finite"
         return autopsy.finding(found, run, what)
