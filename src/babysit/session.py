@@ -97,7 +97,7 @@ class Session:
         self.seen_torch = True
         self._watcher = Watcher(
             emit=self.emit, on_step=self._on_step, budget=self.settings.budget,
-            faults=self.faults, stop=launch.Stop,
+            faults=self.faults, stop=launch.Stop, may_cruise=self.settings.max_steps is None,
             inquest=InquestOptions(tell=self.tell, on_wake=self._woken, folder=self._black_box()),
         )  # fmt: skip
         self._watcher.attach()
@@ -205,6 +205,8 @@ class Session:
 
     def log(self, values: Mapping[str, float]) -> None:
         """Add logged metrics to the training at hand."""
+        if self._watcher is not None:
+            self._watcher.emitter.pass_kept()
         self._take_in()
         if not self.run.trainings:
             self._early_logs.append(dict(values))

@@ -34,7 +34,7 @@ class Calls:
         self, patches: Patches, pacer: Pacer, faults: Faults, is_live: Callable[[], bool]
     ) -> None:
         self._patches, self._pacer, self._faults = patches, pacer, faults
-        self._is_live = is_live
+        self.is_live = is_live
         self.depth = 0  # of our own callbacks
 
     def replace(
@@ -60,10 +60,10 @@ class Calls:
                 try:
                     result = original(*args, **kwargs)
                 except Exception:
-                    if failed is not None and self._is_live():
+                    if failed is not None and self.is_live():
                         self.timed(failed, args, kwargs)
                     raise
-                if self._is_live() and when():
+                if self.is_live() and when():
                     self.timed(after, args, kwargs, result)
                 return result
 

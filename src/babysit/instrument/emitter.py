@@ -24,8 +24,14 @@ class Emitter:
         self._sink: Callable[[dict[str, Any]], None] | None = sink
         self.on_bad: Callable[[str], None] = lambda _: None
         self._waiting: list[dict[str, Any]] = []
+        self._kept: list[dict[str, Any]] = []
+
+    def keep(self, event: dict[str, Any]) -> None:
+        """An event of numbers that may wait for the next one of another kind."""
+        self._kept.append(event)
 
     def emit(self, event: dict[str, Any]) -> None:
+        self.pass_kept()
         slots = slots_of(event.get("values", {}))
         if not self._waiting and not slots:
             self._pass_on(event)
@@ -37,6 +43,7 @@ class Emitter:
 
     def flush(self) -> None:
         """Fetch what waits, one transfer in all, and pass it on."""
+        self.pass_kept()
         waiting, self._waiting = self._waiting, []
         slots = [slot for event in waiting for slot in slots_of(event.get("values", {}))]
         if slots:
@@ -51,11 +58,17 @@ class Emitter:
                     if not math.isfinite(event["values"][name]):
                         self.on_bad(name)
 
+    def pass_kept(self) -> None:
+        """Nothing that is kept waits any longer."""
+        kept, self._kept = self._kept, []
+        for event in kept:
+            self._pass_on(event)
+
     def number(self, value: Tensor | float) -> float:
         return value.item() if isinstance(value, Tensor) else value
 
     def close(self) -> None:
-        self._sink, self._waiting = None, []
+        self._sink, self._waiting, self._kept = None, [], []
 
     def _pass_on(self, event: dict[str, Any]) -> None:
         if self._sink is not None:

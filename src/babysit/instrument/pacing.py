@@ -73,6 +73,10 @@ class Schedule:
         self.due = step
         return True
 
+    def limit(self, name: str) -> float:
+        """Up to which size a value of a step is as usual."""
+        return self._vigilance.limit(name)
+
     def wants(self, step: int, pacer: Pacer) -> bool:
         """Whether ``step`` is to be sampled, by schedule or because the budget allows it."""
         if step >= self.due:

@@ -182,7 +182,7 @@ class Stepping:
     # -- the values of a step ------------------------------------------------------------
 
     def _step_values(self, state: TrainingState, thread: Thread) -> dict[str, Any]:
-        now, pending = time.perf_counter(), thread.pending
+        pending = thread.pending
         values: dict[str, Any] = {}
         if pending:
             counted = pending[:1] if thread.opened.has_closure else pending
@@ -192,12 +192,29 @@ class Stepping:
             values["loss"] = total / len(counted)
         if len(pending) != 1:
             values["backwards"] = float(len(pending))
+        return values | self._passing(state) | self._mode_values(state)
+
+    def is_alone(self, state: TrainingState) -> bool:
+        """Whether its one optimizer is the only one in the process."""
+        return len(state.optimizers) == 1 == len(self._trainings.optimizers)
+
+    def pass_by(self, state: TrainingState, pending: Pending) -> None:
+        """Close a step that was not looked at."""
+        values = {"loss": pending.loss, **self._passing(state)}
+        self._emitter.keep(
+            {"event": "step", "training": state.number, "step": state.step, "values": values}
+        )
+        state.step += 1
+
+    def _passing(self, state: TrainingState) -> dict[str, Any]:
+        """What every step has: the time that passed, and rates that changed."""
+        now, values = time.perf_counter(), {}
         if state.last_time is not None:
             values["step-seconds"] = now - state.last_time
         if state.data_seconds:
             values["data-seconds"] = state.data_seconds
         state.last_time, state.data_seconds = now, 0.0
-        return values | self._mode_values(state) | self._rates(state)
+        return values | self._rates(state)
 
     def _mode_values(self, state: TrainingState) -> dict[str, float]:
         """Nothing while the model is in train mode, whatever single layers are in."""
@@ -214,10 +231,12 @@ class Stepping:
 
     def _rates(self, state: TrainingState) -> dict[str, Any]:
         """Learning rates of all groups, when any has changed."""
-        optimizers = [o for ref in state.optimizers if (o := ref()) is not None]
-        rates = [
-            float(group["lr"]) for o in optimizers for group in o.param_groups if "lr" in group
-        ]
+        rates = []
+        for reference in state.optimizers:
+            optimizer = reference()
+            for group in optimizer.param_groups if optimizer is not None else ():
+                if "lr" in group:
+                    rates.append(float(group["lr"]))
         if rates == state.rates:
             return {}
         state.rates = rates

@@ -200,6 +200,29 @@ class OpenStep:
     sampler: UpdateSampler | None = None
     values: dict[str, Any] = field(default_factory=dict)
     has_closure: bool = False
+    is_usual: bool = False  # like any other of its training: one backward, nothing to look at
+
+
+@dataclass
+class Cruise:
+    """Some steps of one training of which little is kept; see :mod:`cruising`.
+
+    Attributes:
+        limit: above it, a loss is unusual.
+        model: in train mode so far.
+        num_wakes: how often any probe had been woken when it began.
+        pending: the backward of the step at hand.
+        is_stepping: the optimizer is at it.
+    """
+
+    state: TrainingState
+    optimizer: weakref.ref[Optimizer]
+    model: weakref.ref[nn.Module]
+    steps_left: int
+    limit: float
+    num_wakes: int
+    pending: Pending
+    is_stepping: bool = False
 
 
 class Thread(threading.local):
@@ -207,7 +230,8 @@ class Thread(threading.local):
 
     def __init__(self) -> None:
         self.pending: list[Pending] = []
-        self.depth = 0
+        self.depth = 0  # of optimizers' steps within one another
+        self.stepping: int | None = None  # the outermost of these optimizers
         self.opened = OpenStep()
         self.last: TrainingState | None = None
         self.hand = HandUpdates()
@@ -219,6 +243,7 @@ class Thread(threading.local):
         self.idle_readings: list[Pending] = []
         self.dataset: int | None = None
         self.batch_rows = 0
+        self.cruise: Cruise | None = None
 
     @property
     def num_read(self) -> int:

@@ -36,6 +36,11 @@ class Vigilance:
         self._num_alarms += 1
         return True
 
+    def limit(self, name: str) -> float:
+        """The largest size that is not unusual; 0 as long as none is known."""
+        usual = self._usual.get(name)
+        return LEAPS[name] * max(usual, SMALLEST) if usual is not None else 0.0
+
     def _leaps(self, name: str, value: float) -> bool:
         size, usual = abs(value), self._usual.get(name)
         if usual is None or not math.isfinite(size):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,13 +21,15 @@ from torch.optim.optimizer import (
 
 from babysit.faults import Faults
 from babysit.guard import transparent
-from babysit.instrument import rows, sources, xray
+from babysit.instrument import sources, xray
 from babysit.instrument.alarms import Alarms
 from babysit.instrument.bench import ProbeBench
 from babysit.instrument.calls import Calls
+from babysit.instrument.cruising import Cruising
 from babysit.instrument.emitter import Emitter
 from babysit.instrument.glances import Glances
 from babysit.instrument.lens import Lens
+from babysit.instrument.loading import Loading
 from babysit.instrument.loss_watch import LossWatch
 from babysit.instrument.names import Names, has_parameters
 from babysit.instrument.pacing import Pacer
@@ -53,6 +54,7 @@ class Watcher:
         faults: where our own failures go.
         stop: the exception that stops a training cleanly.
         inquest: finds out what made a value NaN or infinite.
+        may_cruise: some steps may go by before ``on_step`` is called again.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Watcher:
         faults: Faults,
         stop: Callable[[], BaseException],
         inquest: InquestOptions,
+        may_cruise: bool = True,
     ) -> None:
         self.pacer = Pacer(budget)
         self._patches = Patches()
@@ -82,11 +85,19 @@ class Watcher:
         self.glances = Glances(self.lens, self.pacer)
         self.switches = Switches(self.lens, self.glances, self.thread)
         self.active = False
-        self._on_step, self._stop = on_step, stop
+        self._on_step, self._stop, self._may_cruise = on_step, stop, may_cruise
         self._armed_for = 0
         self._seen_bad = False
         self._scaled: tuple[Tensor, Tensor] | None = None
         self.losses = LossWatch(self.stepping, self.thread, self.lens)
+        self.loading = Loading(
+            calls=self._calls, thread=self.thread, bench=self.bench, losses=self.losses,
+            switches=self.switches,
+        )  # fmt: skip
+        self.cruising = Cruising(
+            thread=self.thread, stepping=self.stepping, pacer=self.pacer, bench=self.bench,
+            is_quiet=lambda: self.losses.evaluations.is_empty and not self.glances.is_open,
+        )  # fmt: skip
         self.inquest = Inquest(inquest, self.names, self.pacer, on_wake=self._rest)
         self.alarms = Alarms(self.inquest, self._calls, self.stepping, self.bench)
         self.emitter.on_bad = self.alarms.seen_late
@@ -104,8 +115,7 @@ class Watcher:
             patches.replace(owner, "clip_grad_norm_", wrap(self._gradients_clipped))
         self.losses.attach(patches, wrap)
         self.switches.attach(patches, wrap)
-        loader = torch.utils.data.dataloader._BaseDataLoaderIter
-        patches.replace(loader, "__next__", self._wrap_next)
+        self.loading.attach(patches)
         module = torch.nn.modules.module
         for handle in (
             module.register_module_module_registration_hook(self._module_registered),
@@ -139,6 +149,7 @@ class Watcher:
         self.emitter.close()
 
     def _finish(self) -> None:
+        self.cruising.leave()
         self._close_hand_step()
         self._take_evaluations()
         self.bench.finish()
@@ -186,21 +197,6 @@ class Watcher:
 
         return transparent(grad)
 
-    def _wrap_next(self, original: Any) -> Any:
-        @functools.wraps(original)
-        def next_batch(loader: Any) -> Any:
-            started = time.perf_counter()
-            try:
-                batch = original(loader)
-            except StopIteration:
-                self.thread.dataset = None  # what is evaluated now is not its data
-                raise
-            if self.active:
-                self._calls.timed(self._batch_loaded, loader, batch, time.perf_counter() - started)
-            return batch
-
-        return transparent(next_batch)
-
     # -- small observations --------------------------------------------------------------
 
     def _module_registered(self, parent: Any, name: str, child: Any) -> None:
@@ -230,15 +226,6 @@ class Watcher:
             self.glances.saw_evaluation()
         self._calls.timed(self.bench.on_call, module, inputs, output, is_evaluation)
 
-    def _batch_loaded(self, loader: Any, batch: Any, seconds: float) -> None:
-        self.thread.dataset = id(loader._dataset)
-        self.thread.batch_rows = rows.num_rows(batch)
-        self.bench.on_batch(loader, batch)
-        if self.thread.dataset not in self.losses.training_datasets and not self.thread.pending:
-            self.switches.may_evaluate()  # other data than the training's: an evaluation?
-        if self.thread.last is not None:
-            self.thread.last.data_seconds += seconds
-
     # -- backward ------------------------------------------------------------------------
 
     def _before_grad(self, args: Any, kwargs: Any) -> bool:
@@ -262,6 +249,10 @@ class Watcher:
 
     def _before_backward(self, tensors: list[Tensor], leaves: Sequence[Tensor] = ()) -> bool:
         """Returns whether there is something to see after it: not on an ordinary step."""
+        self.losses.crashed = None
+        self.alarms.goes_on()
+        if self.cruising.backward(tensors):
+            return False
         thread, trainings = self.thread, self.trainings.here()
         if thread.depth == 0:
             if thread.hand.is_watching and thread.pending:
@@ -271,8 +262,6 @@ class Watcher:
                 self._close_hand_step(leaves)
             self._take_evaluations()
         self.glances.end()
-        self.losses.crashed = None
-        self.alarms.goes_on()
         if tensors:
             self.bench.on_backward(tensors[0])
         for state in trainings:
@@ -341,15 +330,21 @@ class Watcher:
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self.is_live():
-            self.thread.depth += 1
+            failed = self.thread.stepping == id(optimizer)  # its last step never ended
+            self.thread.depth = 1 if failed else self.thread.depth + 1
             if self.thread.depth == 1:
-                has_closure = any(callable(value) for value in (*args[1:], *kwargs.values()))
+                self.thread.stepping = id(optimizer)
+                given = (*args[1:], *kwargs.values())
+                has_closure = bool(given) and any(callable(value) for value in given)
                 self._calls.timed(self._open_step, optimizer, has_closure)
 
     def _open_step(self, optimizer: Optimizer, has_closure: bool) -> None:
+        if self.cruising.opens(optimizer, has_closure=has_closure):
+            return
         self.thread.opened = OpenStep(has_closure=has_closure)
         is_watched = self.lens.is_armed or has_closure or self.bench.wants_step
         if not is_watched and self.stepping.is_usual(optimizer, self.thread):
+            self.thread.opened.is_usual = len(self.thread.pending) == 1
             return
         is_sampled = self.lens.is_armed or self.thread.num_read > 0
         self.bench.on_step(optimizer, is_sampled=is_sampled)
@@ -362,9 +357,13 @@ class Watcher:
             return
         self.thread.depth -= 1
         if self.thread.depth == 0:
+            self.thread.stepping = None
             self._calls.timed(self._end_step, optimizer)
 
     def _end_step(self, optimizer: Optimizer) -> None:
+        if self.cruising.closes():
+            self.inquest.steps += 1
+            return
         self.bench.after_step(optimizer)
         finished = self.stepping.finish(optimizer, self.thread)
         if finished is not None:
@@ -392,6 +391,8 @@ class Watcher:
             self.lens.disarm()
         elif self.lens.is_armed and state.step % OTHERS_WHILE_ARMED == 0:
             self.lens.disarm()  # the training that asked for it has ended
+        if self._may_cruise:
+            self.cruising.may_begin(state, was_usual=self.thread.opened.is_usual)
         if should_stop:
             raise self._stop()
 

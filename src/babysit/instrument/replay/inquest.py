@@ -54,6 +54,7 @@ class Inquest:
         on_wake: called in a copy that was woken, after the session's.
 
     Attributes:
+        steps: how many the program has taken, of all its trainings.
         life: in a copy that was woken, its second life; nothing else is watched there.
     """
 
@@ -65,7 +66,7 @@ class Inquest:
         self._names, self._pacer, self._on_wake = names, pacer, on_wake
         self._tell, self._folder = options.tell, options.folder
         self._wake_session = options.on_wake
-        self._steps = 0
+        self.steps = 0
         self._held: set[str] = set()
 
     def begin(self) -> None:
@@ -78,10 +79,10 @@ class Inquest:
         Args:
             is_unusual: what comes may need a copy from close before.
         """
-        self._steps += 1
-        is_due = self._steps == 1 or self.snapshots.is_due(in_haste=is_unusual)
+        self.steps += 1
+        is_due = self.steps == 1 or self.snapshots.is_due(in_haste=is_unusual)
         if not self._held and is_due:
-            self.snapshots.take(self._steps)
+            self.snapshots.take(self.steps)
 
     def end(self) -> None:
         """The program has ended."""
@@ -119,13 +120,13 @@ class Inquest:
             self.snapshots.reason, asked = "compiled code cannot be watched", []
         is_older = False
         for snapshot in asked:
-            since = snapshot.step if is_older else self._steps - late - STEPS_WATCHED
+            since = snapshot.step if is_older else self.steps - late - STEPS_WATCHED
             told = self._ask(snapshot, event, what, since=since) or told
             is_older = True
             birth = (told or {}).get("birth")
             if birth is not None and not birth["arrived"]:
                 break
-        found = {"event": event, "step": self._steps, **(told or {}), "held": self._steps}
+        found = {"event": event, "step": self.steps, **(told or {}), "held": self.steps}
         if told is None or told.get("birth") is None:
             found["failed"] = (told or {}).get("failed") or self._reason(bool(asked))
         self.snapshots.discard()
@@ -144,7 +145,7 @@ class Inquest:
         self, snapshot: Snapshot, event: str, what: str, *, since: int
     ) -> dict[str, Any] | None:
         age = time.perf_counter() - snapshot.taken
-        request = {"event": event, "step": self._steps, "since": max(since, snapshot.step)}
+        request = {"event": event, "step": self.steps, "since": max(since, snapshot.step)}
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
             request["folder"] = str(self._folder.resolve())
@@ -166,7 +167,7 @@ class Inquest:
         self._wake_session()
         self._on_wake()
         self.life = SecondLife(
-            request, answer, step=self._steps, names=self._names, has_trained=self._steps > 0
+            request, answer, step=self.steps, names=self._names, has_trained=self.steps > 0
         )
         self.life.begin()
         atexit.register(self.life.end)

@@ -25,7 +25,7 @@ import torch
 from babysit.instrument.replay import isolation
 
 # A copy costs more than the call of fork: the program's next writes copy the pages they touch.
-PAUSE_PER_COST: Final = 1000.0
+PAUSE_PER_COST: Final = 2000.0
 SHORTEST_PAUSE: Final = 2.0  # seconds
 MAX_MEMORY_SHARE: Final = 0.3
 MOST_IDLE: Final = 3  # seconds without any computing, after which a woken copy is given up
