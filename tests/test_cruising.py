@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import babysit
-from babysit.instrument import cruising
+from babysit.instrument import cruising, pacing
 from babysit.run import Training
 
 NUM_STEPS = 60
@@ -26,6 +26,7 @@ def num_passed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Training cruises from early on, as often as it may; the steps that did."""
     monkeypatch.setattr(cruising, "FIRST_STEP", 5)
     monkeypatch.setattr(cruising, "SHARE", 1e-9)
+    monkeypatch.setattr(pacing, "ALLOWANCE_SECONDS", -1.0)
     passed: list[int] = []
     keep = cruising.Stepping.pass_by
 
