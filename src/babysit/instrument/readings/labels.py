@@ -19,6 +19,7 @@ MAX_CLASSES: Final = 64
 MAX_ROWS: Final = 4096
 WINDOW: Final = 32
 MIN_LABELS: Final = 5
+LATE: Final = 3  # a recall is that of the steps after a third of those so far
 
 
 class Labels(Reading):
@@ -43,7 +44,7 @@ class Labels(Reading):
             self._recent[key] = deque(maxlen=WINDOW)
         self._totals[key] = known = known + counted[0]
         self._recent[key].append((xray.wiring.step, counted))
-        late = [part for step, part in self._recent[key] if 2 * step >= xray.wiring.step]
+        late = [part for step, part in self._recent[key] if LATE * step >= xray.wiring.step]
         shares = (known / known.sum().clamp_min(1)).tolist()
         return {
             "label-share": {str(label): share for label, share in enumerate(shares)},
@@ -52,7 +53,7 @@ class Labels(Reading):
 
 
 def recalls(recent: Tensor) -> dict[str, float]:
-    """Recall by class over batches of the later half; of classes with enough labels there."""
+    """Recall by class over the later batches; of classes with enough labels there."""
     seen, right = recent.sum(dim=0).tolist()
     return {
         str(label): right[label] / number

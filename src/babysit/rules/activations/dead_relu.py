@@ -47,9 +47,9 @@ class DeadRelu(Rule):
         "known to cost (field practice)",
     )
     most = threshold(
-        default=0.75,
+        default=0.85,
         unit="share of a layer's units",
-        why="by reasoning: with a quarter left a layer hardly does its work; the sick clinic: 0.98",
+        why="of 1,938 healthy trainings one that learns well had 0.75 dead; the sick clinic: 0.98",
     )
     good_drop = threshold(
         default=0.5,

@@ -52,7 +52,7 @@ class ClassImbalance(Rule):
     )  # fmt: skip
     max_recall = threshold(
         default=0.05,
-        unit="recall of the rare class over the later half's sampled batches",
+        unit="recall of the rare class over the later sampled batches",
         why="the 2 % class of a ward program has 0.99, with a weighted loss; the sick clinic has 0",
     )
     min_majority = threshold(
