@@ -36,11 +36,11 @@ class Cruising:
 
     def __init__(
         self,
-        *,
         thread: Thread,
         stepping: Stepping,
         pacer: Pacer,
         bench: ProbeBench,
+        *,
         is_quiet: Callable[[], bool],
     ) -> None:
         self._thread, self._stepping, self._pacer, self._bench = thread, stepping, pacer, bench

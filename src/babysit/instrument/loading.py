@@ -22,9 +22,13 @@ class Loading:
     """Tells the probes of every batch, and the training how long it waited for them."""
 
     def __init__(
-        self, *, calls: Calls, thread: Thread, bench: ProbeBench, losses: LossWatch,
+        self,
+        calls: Calls,
+        thread: Thread,
+        bench: ProbeBench,
+        losses: LossWatch,
         switches: Switches,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._calls, self._thread, self._bench = calls, thread, bench
         self._losses, self._switches = losses, switches
 

@@ -86,18 +86,13 @@ class Watcher:
         self.switches = Switches(self.lens, self.glances, self.thread)
         self.active = False
         self._on_step, self._stop, self._may_cruise = on_step, stop, may_cruise
-        self._armed_for = 0
-        self._seen_bad = False
+        self._armed_for, self._seen_bad = 0, False
         self._scaled: tuple[Tensor, Tensor] | None = None
         self.losses = LossWatch(self.stepping, self.thread, self.lens)
-        self.loading = Loading(
-            calls=self._calls, thread=self.thread, bench=self.bench, losses=self.losses,
-            switches=self.switches,
-        )  # fmt: skip
+        self.loading = Loading(self._calls, self.thread, self.bench, self.losses, self.switches)
         self.cruising = Cruising(
-            thread=self.thread, stepping=self.stepping, pacer=self.pacer, bench=self.bench,
-            is_quiet=lambda: self.losses.evaluations.is_empty and not self.glances.is_open,
-        )  # fmt: skip
+            self.thread, self.stepping, self.pacer, self.bench, is_quiet=self._is_quiet
+        )
         self.inquest = Inquest(inquest, self.names, self.pacer, on_wake=self._rest)
         self.alarms = Alarms(self.inquest, self._calls, self.stepping, self.bench)
         self.emitter.on_bad = self.alarms.seen_late
@@ -166,6 +161,10 @@ class Watcher:
 
     def is_live(self) -> bool:
         return self.active and not torch.compiler.is_compiling()
+
+    def _is_quiet(self) -> bool:
+        """Whether no evaluation was seen since the last step, nor is looked for."""
+        return self.losses.evaluations.is_empty and not self.glances.is_open
 
     # -- wrappers ------------------------------------------------------------------------
 
