@@ -287,8 +287,7 @@ class Watcher:
             del thread.pending[:-1], thread.idle_losses[: -16 * MAX_PENDING]
             del thread.idle_readings[2 * MAX_XRAYS_PER_STEP :]
         is_usual = len(self.trainings.optimizers) and len(thread.pending) <= MAX_PENDING // 2
-        is_due = any(state.clearing.is_due for state in trainings)
-        return is_due or self.lens.is_armed or not is_usual
+        return self.lens.is_armed or not is_usual or any(s.clearing.is_due for s in trainings)
 
     def _loss_value(self, tensors: list[Tensor]) -> Tensor | float:
         scaled, self._scaled = self._scaled, None
