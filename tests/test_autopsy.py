@@ -452,7 +452,7 @@ def test_values_that_waited_on_their_device_are_asked_about_later(
 ) -> None:
     """As on a GPU: the loss stays a tensor, and steps are fetched in batches."""
     monkeypatch.setattr(emitter, "is_far", lambda tensor: True)
-    monkeypatch.setattr(watcher.Watcher, "_loss_value", lambda _, tensors: tensors[0].detach())
+    monkeypatch.setattr(watcher.LossWatch, "value", lambda _, tensors: tensors[0].detach())
     monkeypatch.setattr(watcher, "is_bad", lambda value: False)
 
     def loss_of(model: nn.Module, step: int) -> Tensor:

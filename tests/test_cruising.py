@@ -30,9 +30,9 @@ def num_passed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     passed: list[int] = []
     keep = cruising.Stepping.pass_by
 
-    def count(self: cruising.Stepping, state: cruising.TrainingState, pending: cruising.Pending):  # type: ignore[no-untyped-def]
+    def count(self: cruising.Stepping, state: cruising.TrainingState, thread: cruising.Thread):  # type: ignore[no-untyped-def]
         passed.append(state.step)
-        keep(self, state, pending)
+        keep(self, state, thread)
 
     monkeypatch.setattr(cruising.Stepping, "pass_by", count)
     yield passed
@@ -106,7 +106,7 @@ def test_a_bad_loss_is_seen_in_its_step(num_passed: list[int]) -> None:
     assert training.facts["autopsy"]["step"] == 41
 
 
-def test_several_backwards_are_told_apart(num_passed: list[int]) -> None:
+def test_more_backwards_than_before_are_seen(num_passed: list[int]) -> None:
     def each(loop: Loop, step: int) -> None:
         loop.optimizer.zero_grad()
         losses = [loop.loss() for _ in range(1 + (step >= 30))]
@@ -116,9 +116,9 @@ def test_several_backwards_are_told_apart(num_passed: list[int]) -> None:
         loop.losses.append(losses[0].item())
 
     training = watched(each)
-    assert num_passed
-    assert max(num_passed) < 30
+    assert min(num_passed) < 30 < max(num_passed)
     assert training.series("backwards").steps.tolist() == list(range(30, NUM_STEPS))
+    assert len(training.series("gradients-kept")) == 0
 
 
 def test_evaluations_in_between_are_recorded(num_passed: list[int]) -> None:
@@ -147,20 +147,65 @@ def test_training_in_eval_mode_is_seen(num_passed: list[int]) -> None:
     assert training.series("model-in-eval-mode").steps.tolist() == list(range(30, NUM_STEPS))
 
 
-def test_gradients_that_are_kept_from_some_step_on_are_seen(num_passed: list[int]) -> None:
+@pytest.mark.parametrize("is_cleared", [lambda step: step < 30, lambda step: step % 2 == 0])
+def test_gradients_that_are_kept_are_seen_in_their_step(
+    is_cleared: Callable[[int], bool], num_passed: list[int]
+) -> None:
     def each(loop: Loop, step: int) -> None:
-        if step < 30:
+        if is_cleared(step):
             loop.optimizer.zero_grad()
         loss = loop.loss()
         loss.backward()
         loop.optimizer.step()
         loop.losses.append(loss.item())
 
+    kept = watched(each).series("gradients-kept").steps.tolist()
+    assert kept == [step for step in range(1, NUM_STEPS) if not is_cleared(step)]
+
+
+def test_short_epochs_of_a_loader_are_counted_and_keep_nothing(num_passed: list[int]) -> None:
+    with babysit.watch(quiet=True, store=False) as watching:
+        loop = Loop()
+        data = torch.utils.data.TensorDataset(INPUTS, TARGETS)
+        for _ in range(NUM_STEPS // 2):
+            for inputs, targets in torch.utils.data.DataLoader(data, batch_size=32):
+                loop.optimizer.zero_grad()
+                F.mse_loss(loop.model(inputs), targets).backward()
+                loop.optimizer.step()
+    assert watching.run is not None
+    (training,) = watching.run.trainings.values()
+    assert num_passed
+    assert training.series("epoch").values.tolist() == list(range(1, NUM_STEPS // 2 + 1))
+    assert len(training.series("gradients-kept")) == 0
+
+
+def test_norms_of_clipped_gradients_are_recorded_at_every_step(num_passed: list[int]) -> None:
+    norms = []
+
+    def each(loop: Loop, step: int) -> None:
+        loop.optimizer.zero_grad()
+        loss = loop.loss()
+        loss.backward()
+        norms.append(nn.utils.clip_grad_norm_(loop.model.parameters(), 1.0).item())
+        loop.optimizer.step()
+        loop.losses.append(loss.item())
+
     training = watched(each)
-    assert min(num_passed) < 30
-    kept = training.series("gradients-kept").steps.tolist()
-    assert kept == list(range(kept[0], NUM_STEPS))
-    assert kept[0] <= 30 + cruising.LONGEST + 2
+    assert len(num_passed) > NUM_STEPS / 2
+    assert training.series("gradient-norm-before-clip").values.tolist() == pytest.approx(norms)
+
+
+def test_gradients_that_are_set_are_not_kept_ones(num_passed: list[int]) -> None:
+    def each(loop: Loop, step: int) -> None:
+        loss, parameters = loop.loss(), list(loop.model.parameters())
+        for parameter, gradient in zip(
+            parameters, torch.autograd.grad(loss, parameters), strict=True
+        ):
+            parameter.grad = gradient
+        loop.optimizer.step()
+        loop.losses.append(loss.item())
+
+    assert len(watched(each).series("gradients-kept")) == 0
 
 
 def test_a_second_optimizer_ends_it(num_passed: list[int]) -> None:

@@ -38,7 +38,6 @@ class ProbeBench:
         self._facts: dict[str, Any] = {}
         self._probes = [kind(self) for kind in probe.kinds()]
         self._by_event: dict[str, list[Callable[..., None]]] = {}
-        self.num_wakes = 0  # of those that are told before or after steps
 
     # -- for probes ----------------------------------------------------------------------
 
@@ -61,7 +60,6 @@ class ProbeBench:
         calls, call = self._told_of(event), getattr(one, event)
         if call not in calls:
             calls.append(call)
-            self.num_wakes += event != "on_backward"
 
     def rest(self, one: Probe, event: str) -> None:
         calls, call = self._told_of(event), getattr(one, event)
@@ -89,16 +87,6 @@ class ProbeBench:
     def wants_step(self) -> bool:
         """Whether any probe is to be told before a step that is not sampled."""
         return bool(self._told_of("on_step"))
-
-    @property
-    def is_patient(self) -> bool:
-        """Whether some steps may pass before the probes are told of one."""
-        calls = self._told_of("after_step")
-        return not self._told_of("on_step") and all(c.__self__.is_patient for c in calls)  # type: ignore[attr-defined]  # bound methods
-
-    @property
-    def has_notes(self) -> bool:
-        return bool(self._notes or self._facts)
 
     def on_step(self, optimizer: Optimizer, *, is_sampled: bool) -> None:
         self._tell("on_step", optimizer)

@@ -45,6 +45,20 @@ class Clearing:
             if parameter.grad is not None
         ]
 
+    def mark_again(self) -> None:
+        """After a step like the one before: the same gradients, as they are now."""
+        self._was_cleared = False
+        marks, self._marks = self._marks, []
+        for reference, _, _ in marks:
+            parameter = reference()
+            gradient = parameter.grad if parameter is not None else None
+            if gradient is not None:
+                self._marks.append((reference, id(gradient), gradient._version))
+
+    def replaced(self) -> None:
+        """The gradients come from ``autograd.grad``, which adds to none."""
+        self._was_cleared = True
+
     @property
     def is_due(self) -> bool:
         """Whether nobody has cleared the gradients since the last step."""

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from babysit.instrument.bench import ProbeBench
+from babysit.instrument.losses import number_of
 from babysit.instrument.pacing import Pacer
 from babysit.instrument.stepping import Stepping
 from babysit.instrument.trainings import Cruise, Pending, Thread, TrainingState
@@ -50,23 +50,29 @@ class Cruising:
 
     # -- beginning -----------------------------------------------------------------------
 
-    def may_begin(self, state: TrainingState, *, was_usual: bool) -> None:
-        """A step has been seen in full: the next ones need not be, if it was like any other."""
+    def may_begin(self, state: TrainingState, num_backwards: int) -> None:
+        """A step has been seen in full: the next ones need not be, if it was like any other.
+
+        Args:
+            num_backwards: of that step; 0 if it was not.
+        """
         spent, now = self._pacer.spent, time.perf_counter()
         before, self._seen = self._seen, (spent, now)
-        if not was_usual or state.step < FIRST_STEP:
+        if not num_backwards or state.step < FIRST_STEP:
             return
         share = (spent - before[0]) / max(now - before[1], 1e-9)
         self._share += MEMORY * (share - self._share)
         length = math.ceil(self._share / (SHARE * self._pacer.budget)) - 1
         length = min(length, LONGEST, state.schedule.due - state.step)
-        is_alone = len(state.roots) == 1 and self._stepping.is_alone(state)
-        if length > 0 and is_alone and self._bench.is_patient:
+        if length > 0 and len(state.roots) <= 1 and self._stepping.is_alone(state):
             self._thread.cruise = Cruise(
-                state=state, optimizer=state.optimizers[0], model=state.roots[0],
-                steps_left=length, limit=state.schedule.limit("loss"),
-                num_wakes=self._bench.num_wakes, pending=Pending(loss=0.0),
-            )  # fmt: skip
+                state=state,
+                optimizer=state.optimizers[0],
+                model=state.roots[0] if state.roots else None,
+                num_backwards=num_backwards,
+                steps_left=length,
+                limit=state.schedule.limit("loss"),
+            )
 
     # -- one step ------------------------------------------------------------------------
 
@@ -75,21 +81,22 @@ class Cruising:
         cruise, pending = self._thread.cruise, self._thread.pending
         if cruise is None:
             return False
-        loss, model = tensors[0] if len(tensors) == 1 else None, cruise.model()
+        loss = tensors[0] if len(tensors) == 1 else None
+        model = cruise.model() if cruise.model is not None else None
         if (
             loss is not None
-            and not loss.dim()
-            and loss.device.type == "cpu"
-            and model is not None
-            and model.training
+            and (cruise.model is None or (model is not None and model.training))
             and cruise.steps_left
-            and not pending
+            and len(pending) < cruise.num_backwards
+            and not cruise.is_stepping
             and self._is_quiet()
         ):
-            value = torch._C.TensorBase.item(loss)  # past our own watch over what is read
-            if abs(value) <= cruise.limit:
-                cruise.pending.loss = value
-                pending.append(cruise.pending)
+            value = number_of(loss)
+            clearing = cruise.state.clearing
+            clearing.look()
+            is_usual = isinstance(value, float) and abs(value) <= cruise.limit
+            if is_usual and not clearing.is_due:
+                pending.append(Pending(loss=value))
                 self._bench.on_backward(loss)
                 return True
         self.leave()
@@ -100,26 +107,21 @@ class Cruising:
         cruise = self._thread.cruise
         if cruise is None:
             return False
-        if (
-            len(self._thread.pending) == 1
-            and cruise.optimizer() is optimizer
-            and not has_closure
-            and self._stepping.norm_before_clip is None
-            and cruise.num_wakes == self._bench.num_wakes
-            and not self._bench.has_notes
-        ):
-            cruise.is_stepping = True
-            return True
-        self.leave()
-        return False
+        is_next = len(self._thread.pending) == cruise.num_backwards and not has_closure
+        if not is_next or cruise.optimizer() is not optimizer:
+            self.leave()
+            return False
+        self._bench.on_step(optimizer, is_sampled=False)
+        cruise.is_stepping = True
+        return True
 
-    def closes(self) -> bool:
+    def closes(self, optimizer: Optimizer) -> bool:
         """The step has ended: keep what there is of it. Returns whether there was one."""
         cruise = self._thread.cruise
         if cruise is None or not cruise.is_stepping:
             return False
-        self._stepping.pass_by(cruise.state, cruise.pending)
-        self._thread.pending.clear()
+        self._bench.after_step(optimizer)
+        self._stepping.pass_by(cruise.state, self._thread)
         cruise.is_stepping = False
         cruise.steps_left -= 1
         return True
@@ -128,10 +130,6 @@ class Cruising:
 
     def leave(self) -> None:
         """See in full what comes next."""
-        cruise, self._thread.cruise = self._thread.cruise, None
-        if cruise is None:
-            return
-        optimizer = cruise.optimizer()
-        if optimizer is not None:
-            self._bench.after_step(optimizer)
-        self._seen = (self._pacer.spent, time.perf_counter())
+        if self._thread.cruise is not None:
+            self._thread.cruise = None
+            self._seen = (self._pacer.spent, time.perf_counter())

@@ -48,6 +48,8 @@ class Describer:
     def _adopt_modules(self, state: TrainingState, reading: Pending) -> None:
         reached = {id(leaf) for leaf in reading.leaves}
         roots = [r for r in reading.roots if any(id(p) in reached for p in r.parameters())]
+        if not roots:
+            return  # all that ran went into an earlier backward of the step
         copies = {signature(root) for root in roots} & {
             signature(other)
             for other in reading.roots

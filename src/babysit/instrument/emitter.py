@@ -32,6 +32,9 @@ class Emitter:
 
     def emit(self, event: dict[str, Any]) -> None:
         self.pass_kept()
+        self._emit(event)
+
+    def _emit(self, event: dict[str, Any]) -> None:
         slots = slots_of(event.get("values", {}))
         if not self._waiting and not slots:
             self._pass_on(event)
@@ -39,11 +42,15 @@ class Emitter:
         self._waiting.append(event)
         on_device = any(is_far(values[name]) for values, name in slots)
         if not on_device or len(self._waiting) >= MAX_WAITING:
-            self.flush()
+            self._fetch()
 
     def flush(self) -> None:
-        """Fetch what waits, one transfer in all, and pass it on."""
+        """Nothing waits any longer, nor is kept."""
         self.pass_kept()
+        self._fetch()
+
+    def _fetch(self) -> None:
+        """Fetch what waits, one transfer in all, and pass it on."""
         waiting, self._waiting = self._waiting, []
         slots = [slot for event in waiting for slot in slots_of(event.get("values", {}))]
         if slots:
@@ -62,7 +69,7 @@ class Emitter:
         """Nothing that is kept waits any longer."""
         kept, self._kept = self._kept, []
         for event in kept:
-            self._pass_on(event)
+            self._emit(event)
 
     def number(self, value: Tensor | float) -> float:
         return value.item() if isinstance(value, Tensor) else value

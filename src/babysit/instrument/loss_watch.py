@@ -31,6 +31,7 @@ class LossWatch:
         self._stepping, self._thread, self._lens = stepping, thread, lens
         self.evaluations = losses.Evaluations()
         self.crashed: LossCall | None = None
+        self._scaled: tuple[Tensor, Tensor] | None = None
         self.training_datasets: set[int] = set()
 
     def attach(self, patches: Patches, wrap: Callable[..., Callable[[Any], Any]]) -> None:
@@ -38,8 +39,27 @@ class LossWatch:
             see = functools.partial(self._called, name)
             fail = functools.partial(self._failed, name)
             patches.replace(torch.nn.functional, name, wrap(see, failed=fail))
+        patches.replace(torch.amp.GradScaler, "scale", wrap(self._loss_scaled))
         for name in ("__eq__", "eq"):
             patches.replace(Tensor, name, wrap(self._compared, when=without_gradients))
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether since the last step there was no evaluation, and no loss was scaled."""
+        return self._scaled is None and self.evaluations.is_empty
+
+    def value(self, tensors: list[Tensor]) -> Tensor | float:
+        """The loss that a backward starts from, before a scaler multiplied it."""
+        scaled, self._scaled = self._scaled, None
+        if not tensors:
+            return float("nan")
+        is_scaled = scaled is not None and scaled[0].data_ptr() == tensors[0].data_ptr()
+        return losses.number_of(scaled[1] if scaled is not None and is_scaled else tensors[0])
+
+    def _loss_scaled(self, args: Any, kwargs: Any, result: Any) -> None:
+        outputs = args[1] if len(args) > 1 else kwargs.get("outputs")
+        if isinstance(result, Tensor) and isinstance(outputs, Tensor):
+            self._scaled = (result.detach(), outputs.detach())
 
     def _called(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
         in_eval_mode = self._stepping.is_model_in_eval(self._thread.last)

@@ -81,6 +81,14 @@ class Call:
         )
 
 
+def number_of(loss: Tensor) -> Tensor | float:
+    """A loss as a number; as a tensor where asking for it would wait for a device."""
+    if loss.dim() == 0 and loss.device.type == "cpu":
+        return torch._C.TensorBase.item(loss)  # past our own watch over what is read
+    value = loss.detach().mean()
+    return value.item() if value.device.type == "cpu" else value
+
+
 def first_rows(tensor: Tensor) -> Tensor:
     """At most :data:`MAX_EXAMPLES` of a batch; all of what has no batch."""
     return tensor[:MAX_EXAMPLES] if tensor.dim() else tensor
@@ -157,9 +165,13 @@ class Evaluations:
             self._last_target = target if target.numel() <= MAX_KEPT else None
 
     def _repeats_batch(self, target: Tensor) -> bool:
-        """Whether labels of zeros and ones are the training batch's, converted or compared."""
+        """Whether labels are the training batch's: indexed again, converted or compared."""
         last = self._last_target
-        if last is None or target.dtype == torch.int64 or last.numel() != target.numel():
+        if last is None or last.numel() != target.numel():
+            return False
+        if target.dtype == last.dtype == torch.int64:
+            return bool(torch.equal(target.reshape(-1), last.reshape(-1)))
+        if target.dtype == torch.int64:
             return False
         ones = target.reshape(-1).to(last.device) > 0.5
         return bool(torch.equal(ones, last.detach().reshape(-1) > 0.5))

@@ -58,7 +58,6 @@ class Probe:
     """
 
     sleeps: ClassVar[tuple[str, ...]] = ()  # events that it is told of only once awake
-    is_patient: ClassVar[bool] = False  # the last of several after_step is enough for it
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench

@@ -56,7 +56,6 @@ class Stepping:
             and first is not None
             and first.grad is not None
             and not thread.num_read
-            and self.norm_before_clip is None
             and not self._pacer.affords(2 * self._norm_cost)
         )
 
@@ -107,9 +106,6 @@ class Stepping:
                 norm = total_norm(gradients)
                 values["gradient-norm"] = norm if is_far(norm) else norm.item()
             self._norm_cost += 0.2 * (time.perf_counter() - started - self._norm_cost)
-        if self.norm_before_clip is not None:
-            values["gradient-norm-before-clip"] = self.norm_before_clip
-            self.norm_before_clip = None
 
     def finish(self, optimizer: Optimizer, thread: Thread) -> TrainingState | None:
         """Just after. Returns the training if this closed a step of it."""
@@ -182,33 +178,40 @@ class Stepping:
     # -- the values of a step ------------------------------------------------------------
 
     def _step_values(self, state: TrainingState, thread: Thread) -> dict[str, Any]:
-        pending = thread.pending
-        values: dict[str, Any] = {}
-        if pending:
-            counted = pending[:1] if thread.opened.has_closure else pending
-            total = counted[0].loss
-            for other in counted[1:]:
-                total = total + other.loss
-            values["loss"] = total / len(counted)
-        if len(pending) != 1:
-            values["backwards"] = float(len(pending))
-        return values | self._passing(state) | self._mode_values(state)
+        counted = thread.pending[:1] if thread.opened.has_closure else thread.pending
+        values = self._passing(state, counted)
+        if len(thread.pending) != 1:
+            values["backwards"] = float(len(thread.pending))
+        return values | self._mode_values(state)
 
     def is_alone(self, state: TrainingState) -> bool:
         """Whether its one optimizer is the only one in the process."""
         return len(state.optimizers) == 1 == len(self._trainings.optimizers)
 
-    def pass_by(self, state: TrainingState, pending: Pending) -> None:
+    def pass_by(self, state: TrainingState, thread: Thread) -> None:
         """Close a step that was not looked at."""
-        values = {"loss": pending.loss, **self._passing(state)}
+        values = self._passing(state, thread.pending)
+        if len(thread.pending) != 1:
+            values["backwards"] = float(len(thread.pending))
         self._emitter.keep(
             {"event": "step", "training": state.number, "step": state.step, "values": values}
         )
+        self.emit_notes(state)
         state.step += 1
+        state.clearing.mark_again()
+        thread.pending.clear()
 
-    def _passing(self, state: TrainingState) -> dict[str, Any]:
-        """What every step has: the time that passed, and rates that changed."""
-        now, values = time.perf_counter(), {}
+    def _passing(self, state: TrainingState, pending: Sequence[Pending]) -> dict[str, Any]:
+        """What every step has: its loss, the time that passed, and rates that changed."""
+        now, values = time.perf_counter(), dict[str, Any]()
+        if pending:
+            total = pending[0].loss
+            for other in pending[1:]:
+                total = total + other.loss
+            values["loss"] = total / len(pending)
+        if self.norm_before_clip is not None:
+            values["gradient-norm-before-clip"] = self.norm_before_clip
+            self.norm_before_clip = None
         if state.last_time is not None:
             values["step-seconds"] = now - state.last_time
         if state.data_seconds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ from babysit.instrument.parameters import UpdateSampler
 from babysit.wiring import LossCall, Node, Wiring
 
 PROBE_ELEMENTS = 16
+MAX_PENDING = 64  # backwards that a step may still use
+MAX_IDLE_READINGS = 4
 
 
 @dataclass
@@ -136,6 +138,11 @@ def parameters_of(optimizer: Optimizer) -> list[Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
+def given(tensors: Any) -> list[Tensor]:
+    """Several tensors, which may be given as one or as none."""
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors or ())
+
+
 def is_skipped(optimizer: Optimizer, *, may_wait: bool = False) -> bool:
     """Whether a fused optimizer is told by its GradScaler to leave this step out: an overflow.
 
@@ -200,7 +207,7 @@ class OpenStep:
     sampler: UpdateSampler | None = None
     values: dict[str, Any] = field(default_factory=dict)
     has_closure: bool = False
-    is_usual: bool = False  # like any other of its training: one backward, nothing to look at
+    num_backwards: int = 0  # of a step like any other of its training; else none
 
 
 @dataclass
@@ -208,20 +215,18 @@ class Cruise:
     """Some steps of one training of which little is kept; see :mod:`cruising`.
 
     Attributes:
+        num_backwards: of every step.
         limit: above it, a loss is unusual.
-        model: in train mode so far.
-        num_wakes: how often any probe had been woken when it began.
-        pending: the backward of the step at hand.
+        model: in train mode so far; ``None`` where there is no module.
         is_stepping: the optimizer is at it.
     """
 
     state: TrainingState
     optimizer: weakref.ref[Optimizer]
-    model: weakref.ref[nn.Module]
+    model: weakref.ref[nn.Module] | None
+    num_backwards: int
     steps_left: int
     limit: float
-    num_wakes: int
-    pending: Pending
     is_stepping: bool = False
 
 
@@ -244,6 +249,14 @@ class Thread(threading.local):
         self.dataset: int | None = None
         self.batch_rows = 0
         self.cruise: Cruise | None = None
+
+    def set_idle_aside(self, number: Callable[[Tensor | float], float]) -> None:
+        """Keep of many backwards without a step the losses, and few readings."""
+        idle = self.pending[:-1]
+        self.idle_losses += [number(pending.loss) for pending in idle]
+        self.idle_readings += [pending for pending in idle if pending.wiring is not None]
+        del self.pending[:-1], self.idle_losses[: -16 * MAX_PENDING]
+        del self.idle_readings[MAX_IDLE_READINGS:]
 
     @property
     def num_read(self) -> int:

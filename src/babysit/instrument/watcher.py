@@ -37,9 +37,16 @@ from babysit.instrument.patches import Patches
 from babysit.instrument.replay.inquest import Inquest, InquestOptions, is_bad
 from babysit.instrument.stepping import Stepping
 from babysit.instrument.switches import Switches
-from babysit.instrument.trainings import OpenStep, Pending, Thread, Trainings, TrainingState
+from babysit.instrument.trainings import (
+    MAX_PENDING,
+    OpenStep,
+    Pending,
+    Thread,
+    Trainings,
+    TrainingState,
+    given,
+)
 
-MAX_PENDING = 64
 OTHERS_WHILE_ARMED = 16
 MAX_XRAYS_PER_STEP = 2
 
@@ -87,7 +94,6 @@ class Watcher:
         self.active = False
         self._on_step, self._stop, self._may_cruise = on_step, stop, may_cruise
         self._armed_for, self._seen_bad = 0, False
-        self._scaled: tuple[Tensor, Tensor] | None = None
         self.losses = LossWatch(self.stepping, self.thread, self.lens)
         self.loading = Loading(self._calls, self.thread, self.bench, self.losses, self.switches)
         self.cruising = Cruising(
@@ -105,7 +111,6 @@ class Watcher:
         patches.replace(torch.autograd, "backward", self._wrap_backward)
         patches.replace(torch.autograd, "grad", self._wrap_grad)
         patches.replace(Optimizer, "__init__", wrap(self._optimizer_made))
-        patches.replace(torch.amp.GradScaler, "scale", wrap(self._loss_scaled))
         for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
             patches.replace(owner, "clip_grad_norm_", wrap(self._gradients_clipped))
         self.losses.attach(patches, wrap)
@@ -164,7 +169,7 @@ class Watcher:
 
     def _is_quiet(self) -> bool:
         """Whether no evaluation was seen since the last step, nor is looked for."""
-        return self.losses.evaluations.is_empty and not self.glances.is_open
+        return self.losses.is_quiet and not self.glances.is_open
 
     # -- wrappers ------------------------------------------------------------------------
 
@@ -173,8 +178,7 @@ class Watcher:
         def backward(*args: Any, **kwargs: Any) -> Any:
             if not self.is_live() or torch._C._current_graph_task_id() != -1:
                 return original(*args, **kwargs)
-            roots = args[0] if args else kwargs.get("tensors")
-            tensors = [roots] if isinstance(roots, Tensor) else list(roots or ())
+            tensors = given(args[0] if args else kwargs.get("tensors"))
             looks_after = self._calls.timed(self._before_backward, tensors)
             result = original(*args, **kwargs)
             if looks_after:
@@ -202,13 +206,9 @@ class Watcher:
         self._calls.timed(self.names.on_registration, parent, name, child)
 
     def _optimizer_made(self, args: Any, kwargs: Any, result: Any) -> None:
+        self.cruising.leave()
         self.trainings.optimizers.add(args[0])
         self.stepping.optimizer_made(args[0], sources.caller())
-
-    def _loss_scaled(self, args: Any, kwargs: Any, result: Any) -> None:
-        outputs = args[1] if len(args) > 1 else kwargs.get("outputs")
-        if isinstance(result, Tensor) and isinstance(outputs, Tensor):
-            self._scaled = (result.detach(), outputs.detach())
 
     def _gradients_clipped(self, args: Any, kwargs: Any, result: Any) -> None:
         if isinstance(result, Tensor):
@@ -229,21 +229,21 @@ class Watcher:
 
     def _before_grad(self, args: Any, kwargs: Any) -> bool:
         """Whether this ``autograd.grad`` is a training's: of a scalar, for leaves, first order."""
-        outputs = args[0] if args else kwargs.get("outputs")
-        inputs = args[1] if len(args) > 1 else kwargs.get("inputs")
-        wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs or ())
-        tensors = [outputs] if isinstance(outputs, Tensor) else list(outputs or ())
+        tensors = given(args[0] if args else kwargs.get("outputs"))
+        wanted = given(args[1] if len(args) > 1 else kwargs.get("inputs"))
         is_plain = not kwargs.get("create_graph") and (len(args) < 5 or not args[4])
         if not is_plain or not wanted or not tensors or not all(t.is_leaf for t in wanted):
             return False
         if self.lens.is_armed:
             reached = xray.leaves_of(tensors[0])
-            given = {id(tensor) for tensor in wanted}
-            covered = sum(id(leaf) in given for leaf in reached)
+            own = {id(tensor) for tensor in wanted}
+            covered = sum(id(leaf) in own for leaf in reached)
             self.thread.is_grad_training = 2 * covered >= len(reached) > 0
         if self.thread.is_grad_training:
             self.thread.leaves = wanted
             self._before_backward(tensors, leaves=wanted)
+            for state in self.trainings.here():
+                state.clearing.replaced()
         return self.thread.is_grad_training
 
     def _before_backward(self, tensors: list[Tensor], leaves: Sequence[Tensor] = ()) -> bool:
@@ -265,7 +265,7 @@ class Watcher:
             self.bench.on_backward(tensors[0])
         for state in trainings:
             state.clearing.look()
-        pending = Pending(loss=self._loss_value(tensors))
+        pending = Pending(loss=self.losses.value(tensors))
         is_bad = isinstance(pending.loss, float) and not math.isfinite(pending.loss)
         is_sampled = self.lens.is_armed and thread.num_read < MAX_XRAYS_PER_STEP
         if self.lens.is_armed and not is_sampled:
@@ -277,29 +277,16 @@ class Watcher:
             thread.leaves = leaves or pending.leaves or thread.leaves
             if is_bad:
                 self.alarms.raise_one("loss", f"the loss is {pending.loss} at step {step}")
+        elif not len(self.trainings.optimizers) and thread.hand_state is None and tensors:
+            thread.leaves = leaves or xray.leaves_of(tensors[0])  # what may be updated by hand
         self._seen_bad |= is_bad
         if thread.dataset is not None:
             self.losses.training_datasets.add(thread.dataset)
         thread.pending.append(pending)
         if len(thread.pending) > MAX_PENDING and thread.depth == 0:
-            thread.idle_losses += [self.emitter.number(p.loss) for p in thread.pending[:-1]]
-            thread.idle_readings += [p for p in thread.pending[:-1] if p.wiring is not None]
-            del thread.pending[:-1], thread.idle_losses[: -16 * MAX_PENDING]
-            del thread.idle_readings[2 * MAX_XRAYS_PER_STEP :]
+            thread.set_idle_aside(self.emitter.number)
         is_usual = len(self.trainings.optimizers) and len(thread.pending) <= MAX_PENDING // 2
         return self.lens.is_armed or not is_usual or any(s.clearing.is_due for s in trainings)
-
-    def _loss_value(self, tensors: list[Tensor]) -> Tensor | float:
-        scaled, self._scaled = self._scaled, None
-        first = tensors[0] if tensors else None
-        if first is None:
-            return float("nan")
-        if scaled is not None and scaled[0].data_ptr() == first.data_ptr():
-            first = scaled[1]
-        if first.dim() == 0 and first.device.type == "cpu":
-            return torch._C.TensorBase.item(first)  # past our own watch over what is read
-        value = first.detach().mean()
-        return value.item() if value.device.type == "cpu" else value
 
     def _after_backward(self, gradients: Sequence[Tensor | None] = ()) -> None:
         for state in self.trainings.here():
@@ -342,7 +329,7 @@ class Watcher:
         self.thread.opened = OpenStep(has_closure=has_closure)
         is_watched = self.lens.is_armed or has_closure or self.bench.wants_step
         if not is_watched and self.stepping.is_usual(optimizer, self.thread):
-            self.thread.opened.is_usual = len(self.thread.pending) == 1
+            self.thread.opened.num_backwards = len(self.thread.pending)
             return
         is_sampled = self.lens.is_armed or self.thread.num_read > 0
         self.bench.on_step(optimizer, is_sampled=is_sampled)
@@ -359,7 +346,7 @@ class Watcher:
             self._calls.timed(self._end_step, optimizer)
 
     def _end_step(self, optimizer: Optimizer) -> None:
-        if self.cruising.closes():
+        if self.cruising.closes(optimizer):
             self.inquest.steps += 1
             return
         self.bench.after_step(optimizer)
@@ -390,7 +377,7 @@ class Watcher:
         elif self.lens.is_armed and state.step % OTHERS_WHILE_ARMED == 0:
             self.lens.disarm()  # the training that asked for it has ended
         if self._may_cruise:
-            self.cruising.may_begin(state, was_usual=self.thread.opened.is_usual)
+            self.cruising.may_begin(state, self.thread.opened.num_backwards)
         if should_stop:
             raise self._stop()
 

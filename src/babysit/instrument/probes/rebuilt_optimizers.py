@@ -31,8 +31,6 @@ class Trained:
 class RebuiltOptimizers(Probe):
     """Notes the steps at which a new optimizer begins where the last one of its kind left off."""
 
-    is_patient = True
-
     def attach(self) -> None:
         self._trained: MutableMapping[Tensor, Trained] = WeakIdKeyDictionary()
         self._known: weakref.WeakKeyDictionary[Optimizer, Trained] = weakref.WeakKeyDictionary()

@@ -35,7 +35,6 @@ class Schedulers(Probe):
     """Counts the steps of every scheduler; a fact of its optimizer's training."""
 
     sleeps = ("after_step",)
-    is_patient = True
 
     def attach(self) -> None:
         self._known: weakref.WeakKeyDictionary[Any, Watched] = weakref.WeakKeyDictionary()

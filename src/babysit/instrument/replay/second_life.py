@@ -24,7 +24,7 @@ from babysit.instrument.replay import blackbox
 from babysit.instrument.replay.births import Birth, Births, Made, Operand
 from babysit.instrument.replay.numpy_faults import NumpyFaults
 from babysit.instrument.replay.operations import PRODUCTS, is_finite
-from babysit.instrument.trainings import gradients_of, parameters_of
+from babysit.instrument.trainings import given, gradients_of, parameters_of
 
 STEPS_BEYOND: Final = 2
 SUMS: Final = frozenset({"mul", "linear", "matmul", "exp", "sum", "add", "sub", "conv"})
@@ -230,10 +230,6 @@ def run_eagerly() -> None:
 
     torch.compile = compiled
     nn.Module.compile = lambda *_, **__: None  # type: ignore[method-assign]
-
-
-def given(tensors: Any) -> list[Tensor]:
-    return [tensors] if isinstance(tensors, Tensor) else list(tensors or ())
 
 
 def extreme(one: Made | Operand) -> float:
