@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from babysit.run import Run
-from babysit.series import Series
+from babysit.series import Series, start_of_end
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300)
 
@@ -48,3 +50,22 @@ def test_a_signal_that_is_not_in_the_list_is_refused() -> None:
 def test_events_of_a_later_kind_are_skipped() -> None:
     run = Run.replay([{"event": "hologram", "training": 1}])
     assert not run.has_trained
+
+
+@pytest.mark.parametrize(
+    ("steps", "start"),
+    [
+        (range(60, 100), 60),
+        ([5, *range(60, 100)], 60),
+        (range(0, 100, 2), None),
+        (range(85), None),
+        ([], None),
+    ],
+)
+def test_what_happens_to_the_end_has_a_beginning(steps: Iterable[int], start: int | None) -> None:
+    events, every = Series(), Series()
+    for step in range(100):
+        every.append(step, 1.0)
+    for step in steps:
+        events.append(step, 1.0)
+    assert start_of_end(events, every, 0.9) == start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from babysit.run import Parameter, Training
 from babysit.series import Series
+from babysit.text import listing
 from babysit.wiring import NORMS
 
 if TYPE_CHECKING:
@@ -381,3 +382,14 @@ def sensitivities(training: Training) -> dict[str, dict[int, float]]:
                 scale = max(abs(loss), usual) if loss is not None and np.isfinite(loss) else usual
                 found.setdefault(name, {})[step] = gradient * size * amount / scale
     return found
+
+
+def values_changed(run: Training, name: str) -> bool:
+    """Whether a parameter had different values at different samples."""
+    values = run.series("weight-rms", name).values
+    return len(values) > 1 and bool((values != values[0]).any())
+
+
+def layers_of(parameters: Iterable[Parameter]) -> str:
+    """The layers of some parameters, each once."""
+    return listing(dict.fromkeys(f"`{p.layer or p.name}`" for p in parameters))

@@ -81,3 +81,18 @@ class Series:
     def since(self, step: int) -> Floats:
         """The values from ``step`` on."""
         return self.values[self.steps >= step]
+
+
+def start_of_end(events: Series, every: Series, share: float) -> int | None:
+    """From which step on to the end a share of all steps had an event; ``None`` if from none.
+
+    Args:
+        every: a signal of every step; both are thinned where there are many.
+    """
+    import numpy as np
+
+    starts = events.steps
+    left = len(every) - np.searchsorted(every.steps, starts)
+    shares = np.arange(len(starts), 0, -1) / np.maximum(left, 1)
+    found = starts[shares >= share]
+    return int(found[0]) if len(found) else None

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from babysit.findings import Evidence, Finding, Place, Remedy
+from babysit.measures import layers_of, values_changed
 from babysit.rule import Conclusions, Rule, healthy, sick, threshold
 from babysit.run import Parameter, Training
-from babysit.text import count, listing
+from babysit.series import start_of_end
+from babysit.text import count
 from babysit.wiring import PARAMETER, Node, chain
 
 
@@ -19,12 +19,12 @@ class WeightsNotUpdating(Rule):
         One of four facts: backward ran and no optimizer stepped nor did a value change; the
         optimizer holds parameters that the loss does not reach (of an earlier model); it steps
         when no gradient is there (before backward, or after clearing; or none of the loss's
-        backwards reaches what it holds); every learning rate is zero throughout.
+        backwards reaches what it holds), from the start or from some step to the end; every
+        learning rate is zero throughout.
 
     What to do:
-        In this order: ``optimizer.zero_grad()``, ``loss.backward()``, ``optimizer.step()``, with
-        an optimizer made from the parameters of the very model that is trained; and that model's
-        output in the loss as it came, without ``.detach()`` or a stored copy.
+        ``optimizer.zero_grad()``, ``loss.backward()``, ``optimizer.step()``, in this order, with
+        an optimizer of the very model that is trained, whose output goes into the loss as it is.
 
     When it is wrong:
         A rate that ends at zero by schedule, a few skipped steps (``GradScaler``) and frozen
@@ -50,14 +50,17 @@ class WeightsNotUpdating(Rule):
     min_share = threshold(
         default=0.9, unit="share of steps", why="healthy trainings have gradients at every step"
     )
+    min_late_share = threshold(
+        default=0.2, unit="share of the run", why="a fifth of it without an update is no accident"
+    )
     examples = (
         sick(loss=[1.0] * 20, facts={"backwards_without_step": 20}, steps=0),
         sick(loss=[1.0] * 20, without_gradient=[1.0] * 20),
         sick(loss=[1.0] * 20, learning_rate=[0.0]),
         sick(
             loss=[1.0] * 20, without_gradient=[1.0] * 20,
-            wiring=chain(Node(op=PARAMETER, parameter="D"), Node(op="Addmm")),
             parameters=[Parameter(name="G"), Parameter(name="D", is_own=False)],
+            wiring=chain(Node(op=PARAMETER, parameter="D"), Node(op="Addmm")),
         ),
         healthy(loss=[1.0] * 20, learning_rate=[0.1, *[0.1] * 18, 0.0]),
     )  # fmt: skip
@@ -85,10 +88,9 @@ class WeightsNotUpdating(Rule):
         trained = [parameter for parameter in run.reached if parameter.trainable]
         if not run.optimizers or not trained or any(p.optimized for p in trained):
             return None
-        if any(p.optimized and p.in_model for p in run.parameters.values()):
-            return None  # its own, but unused: parameters-without-gradient
-        if run.steps < self.min_steps or run.facts.get("is_adversarial"):
-            return None
+        is_unused = any(p.optimized and p.in_model for p in run.parameters.values())
+        if is_unused or run.steps < self.min_steps or run.facts.get("is_adversarial"):
+            return None  # unused parameters of its own: parameters-without-gradient
         if any(values_changed(run, parameter.name) for parameter in trained):
             return None
         return self._finding(
@@ -103,17 +105,21 @@ class WeightsNotUpdating(Rule):
     def _no_gradient(self, run: Training) -> Finding | None:
         missing = run.series("without-gradient")
         is_used = not run.reached or any(parameter.optimized for parameter in run.reached)
-        if not is_used or len(missing) < max(self.min_steps, self.min_share * run.steps):
+        start = start_of_end(missing, run.series("loss"), self.min_share)
+        num_late = run.steps - start if start is not None and is_used else 0
+        if start is None or num_late < max(self.min_steps, self.min_late_share * run.steps):
             return None
         if run.reached and not any(parameter.is_own for parameter in run.reached):
             return self._elsewhere(run, len(missing))
+        since = f"since step {start:,} " if start >= self.min_steps else ""
         return self._finding(
-            f"the optimizer stepped {count(run.steps, 'time')} and found no gradient "
-            f"{count(len(missing), 'time')}: it steps before backward, or after zero_grad",
+            f"{since}the optimizer stepped {count(num_late, 'time')} without any gradient: "
+            "it steps before backward, or after zero_grad",
             Evidence(signal="without-gradient", value=len(missing), limit=0),
             Remedy(name="reorder-step", text="Use the order optimizer.zero_grad(), "
                    "loss.backward(), optimizer.step()."),
             run.source("backward"),
+            first_step=start,
         )  # fmt: skip
 
     def _elsewhere(self, run: Training, num_missing: int) -> Finding:
@@ -141,20 +147,14 @@ class WeightsNotUpdating(Rule):
         )
 
     def _finding(
-        self, message: str, evidence: Evidence, remedy: Remedy, where: Place | None
+        self,
+        message: str,
+        evidence: Evidence,
+        remedy: Remedy,
+        where: Place | None,
+        first_step: int = 0,
     ) -> Finding:
         return Finding(
             severity=self.severity, confidence=0.98, message=message, where=where,
-            evidence=(evidence,), remedies=(remedy,),
+            first_step=first_step, evidence=(evidence,), remedies=(remedy,),
         )  # fmt: skip
-
-
-def layers_of(parameters: Iterable[Parameter]) -> str:
-    """The layers of some parameters, each once."""
-    return listing(dict.fromkeys(f"`{p.layer or p.name}`" for p in parameters))
-
-
-def values_changed(run: Training, name: str) -> bool:
-    """Whether a parameter had different values at different samples."""
-    values = run.series("weight-rms", name).values
-    return len(values) > 1 and bool((values != values[0]).any())
