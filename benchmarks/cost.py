@@ -3,8 +3,9 @@
 In one process a training takes turns of a fraction of a second: plain (every hook and patch is
 taken off), watched, plain, under detect_anomaly, plain. Each turn is compared with the mean of
 the plain ones around it, so that a drift of the machine hits all alike; the table shows the
-medians of these ratios. Copies of the process are too rare for a median to tell of them: what
-one costs is measured alone, and its share of the time to the next one is added.
+medians of these ratios. A few steps after each change are not counted: Python forgets what it had
+learnt of methods when any is replaced. Copies of the process are too rare for a median to tell of
+them: what one costs is measured alone, and its share of the time to the next one is added.
 """
 
 from __future__ import annotations
@@ -73,6 +74,12 @@ def turn(step: Callable[[], None], steps: int) -> float:
     return time.perf_counter() - started
 
 
+def settled(step: Callable[[], None], steps: int) -> float:
+    """Seconds for so many steps, after some that are not counted."""
+    turn(step, max(2, steps // 10))
+    return turn(step, steps)
+
+
 def measure(program: str) -> dict[str, float]:
     """Median plain step time in ms, and the medians of the ratios to it."""
     import torch
@@ -87,17 +94,17 @@ def measure(program: str) -> dict[str, float]:
     steps = max(2, int(TURN_SECONDS / (turn(step, 10) / 10)))
     turn(step, min(WARM_UP_STEPS, 8 * steps))
     toggle.off()
-    plain = [turn(step, steps)]
+    plain = [settled(step, steps)]
     ratios: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
     for variant in VARIANTS * ROUNDS:
         if variant == "watched":
             toggle.on()
         torch.autograd.set_detect_anomaly(variant == "detect_anomaly")
-        seconds = turn(step, steps)
+        seconds = settled(step, steps)
         torch.autograd.set_detect_anomaly(False)
         if variant == "watched":
             toggle.off()
-        plain.append(turn(step, steps))
+        plain.append(settled(step, steps))
         ratios[variant].append(2 * seconds / (plain[-2] + plain[-1]))
     medians = {variant: statistics.median(found) for variant, found in ratios.items()}
     toggle.on()
