@@ -178,11 +178,7 @@ class Stepping:
     # -- the values of a step ------------------------------------------------------------
 
     def _step_values(self, state: TrainingState, thread: Thread) -> dict[str, Any]:
-        counted = thread.pending[:1] if thread.opened.has_closure else thread.pending
-        values = self._passing(state, counted)
-        if len(thread.pending) != 1:
-            values["backwards"] = float(len(thread.pending))
-        return values | self._mode_values(state)
+        return self._passing(state, thread) | self._mode_values(state)
 
     def is_alone(self, state: TrainingState) -> bool:
         """Whether its one optimizer is the only one in the process."""
@@ -190,25 +186,26 @@ class Stepping:
 
     def pass_by(self, state: TrainingState, thread: Thread) -> None:
         """Close a step that was not looked at."""
-        values = self._passing(state, thread.pending)
-        if len(thread.pending) != 1:
-            values["backwards"] = float(len(thread.pending))
+        values, number = self._passing(state, thread), state.number
         self._emitter.keep(
-            {"event": "step", "training": state.number, "step": state.step, "values": values}
+            {"event": "step", "training": number, "step": state.step, "values": values}
         )
         self.emit_notes(state)
         state.step += 1
         state.clearing.mark_again()
         thread.pending.clear()
 
-    def _passing(self, state: TrainingState, pending: Sequence[Pending]) -> dict[str, Any]:
+    def _passing(self, state: TrainingState, thread: Thread) -> dict[str, Any]:
         """What every step has: its loss, the time that passed, and rates that changed."""
         now, values = time.perf_counter(), dict[str, Any]()
-        if pending:
-            total = pending[0].loss
-            for other in pending[1:]:
+        counted = thread.pending[:1] if thread.opened.has_closure else thread.pending
+        if counted:
+            total = counted[0].loss
+            for other in counted[1:]:
                 total = total + other.loss
-            values["loss"] = total / len(pending)
+            values["loss"] = total / len(counted)
+        if len(thread.pending) != 1:
+            values["backwards"] = float(len(thread.pending))
         if self.norm_before_clip is not None:
             values["gradient-norm-before-clip"] = self.norm_before_clip
             self.norm_before_clip = None
