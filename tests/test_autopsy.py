@@ -462,3 +462,16 @@ def test_values_that_waited_on_their_device_are_asked_about_later(
     found, rules = examined(lambda: steps(loss_of, num=50))
     assert (found.op, found.step, found.is_exact) == ("log", 13, True)
     assert "non-finite-loss" in rules
+
+
+def test_a_norm_that_overflows_is_no_bad_gradient() -> None:
+    def loss_of(model: nn.Module, step: int) -> Tensor:
+        factor = 1e25 if step == 3 else 1.0
+        return (factor * model(DATA)).mean()
+
+    with babysit.watch(quiet=True, store=False) as watching:
+        steps(loss_of, lr=1e-30)
+    assert watching.run is not None
+    (training,) = watching.run.trainings.values()
+    assert np.isinf(training.series("gradient-norm").values).any()
+    assert "autopsy" not in training.facts

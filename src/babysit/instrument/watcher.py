@@ -45,6 +45,7 @@ from babysit.instrument.trainings import (
     Trainings,
     TrainingState,
     given,
+    parameters_of,
 )
 
 OTHERS_WHILE_ARMED = 16
@@ -334,7 +335,8 @@ class Watcher:
         is_sampled = self.lens.is_armed or self.thread.num_read > 0
         self.bench.on_step(optimizer, is_sampled=is_sampled)
         self.stepping.begin(optimizer, self.thread)
-        if is_bad(self.thread.opened.values.get("gradient-norm", 0.0)):
+        norm = self.thread.opened.values.get("gradient-norm", 0.0)
+        if is_bad(norm) and any(is_bad(p.grad) for p in parameters_of(optimizer)):
             self.alarms.raise_one("gradient", "the gradient is not finite")
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:

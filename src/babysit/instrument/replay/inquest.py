@@ -118,14 +118,14 @@ class Inquest:
         asked = [one for one in self.snapshots.newest_first if started - one.taken < MOST_SECONDS]
         if "torch._dynamo" in sys.modules and not hasattr(torch.compiler, "set_stance"):
             self.snapshots.reason, asked = "compiled code cannot be watched", []
-        is_older = False
+        since = self.steps - late - STEPS_WATCHED
         for snapshot in asked:
-            since = snapshot.step if is_older else self.steps - late - STEPS_WATCHED
             told = self._ask(snapshot, event, what, since=since) or told
-            is_older = True
             birth = (told or {}).get("birth")
             if birth is not None and not birth["arrived"]:
                 break
+            if birth is not None:  # it was there before: an older copy watches from its beginning
+                since = 0
         found = {"event": event, "step": self.steps, **(told or {}), "held": self.steps}
         if told is None or told.get("birth") is None:
             found["failed"] = (told or {}).get("failed") or self._reason(bool(asked))
