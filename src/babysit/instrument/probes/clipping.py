@@ -34,7 +34,6 @@ class Clipping(Probe):
         self._used: MutableMapping[Optimizer, int] = weakref.WeakKeyDictionary()
         self._members: MutableMapping[Optimizer, frozenset[int]] = weakref.WeakKeyDictionary()
         self._scale: Any = None
-        self._limits: dict[str, float] = {}  # the latest that was noted
         for owner in (torch.nn.utils, torch.nn.utils.clip_grad):
             self.watch(owner, "clip_grad_norm_", self._norm_clipped)
             self.watch(owner, "clip_grad_value_", self._value_clipped)
@@ -85,9 +84,7 @@ class Clipping(Probe):
         tensors = [given] if isinstance(given, Tensor) else [] if is_spent else list(given or ())
         self.wake("on_backward")
         self.wake("after_step")
-        if self.is_sampled or limit != self._limits.get(signal):
-            self._limits[signal] = limit
-            self.note(signal, float(limit))
+        self.note(signal, float(limit))
         if self._is_in_vain(tensors, norm):
             self._misplaced("clip-in-vain")
         elif self._scale is not None and self._scale.get_scale() > 1:

@@ -19,7 +19,7 @@ MAX_CLASSES: Final = 64
 MAX_ROWS: Final = 4096
 WINDOW: Final = 32
 MIN_LABELS: Final = 5
-LATE: Final = 3  # a recall is that of the steps after a third of those so far
+LATER, LATE = 3, 8  # a recall is that of the steps after a third, or for rare classes an eighth
 
 
 class Labels(Reading):
@@ -44,11 +44,14 @@ class Labels(Reading):
             self._recent[key] = deque(maxlen=WINDOW)
         self._totals[key] = known = known + counted[0]
         self._recent[key].append((xray.wiring.step, counted))
-        late = [part for step, part in self._recent[key] if LATE * step >= xray.wiring.step]
+        late, later = (
+            [part for step, part in self._recent[key] if since * step >= xray.wiring.step]
+            for since in (LATE, LATER)
+        )
         shares = (known / known.sum().clamp_min(1)).tolist()
         return {
             "label-share": {str(label): share for label, share in enumerate(shares)},
-            "class-recall": recalls(torch.stack(late)),
+            "class-recall": recalls(torch.stack(late)) | recalls(torch.stack(later)),
         }
 
 
