@@ -230,7 +230,7 @@ def test_a_killed_run_can_be_read_up_to_its_last_record(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [1, 5, 17])
 def test_a_record_with_a_cut_last_line_loses_only_that_line(tmp_path: Path, cut: int) -> None:
-    writer = segment.Segment(tmp_path, "one")
+    writer = segment.Segment(tmp_path / "runs" / "one" / "rank0.jsonl")
     for step in range(4):
         writer.write([{"event": "step", "training": 1, "step": step, "values": {"loss": 1.0}}])
     writer.close()

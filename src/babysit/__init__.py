@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from babysit.diagnosis import diagnose
     from babysit.instrument.gradcheck import gradcheck
     from babysit.session import log, watch
+    from babysit.session.checkup import checkup
 
-__all__ = ["__version__", "diagnose", "gradcheck", "log", "watch"]
+__all__ = ["__version__", "checkup", "diagnose", "gradcheck", "log", "watch"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,6 +21,10 @@ def __getattr__(name: str) -> Any:
         from babysit import session
 
         return getattr(session, name)
+    if name == "checkup":
+        from babysit.session.checkup import checkup
+
+        return checkup
     if name == "diagnose":
         from babysit.diagnosis import diagnose
 

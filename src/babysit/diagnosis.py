@@ -67,6 +67,7 @@ class Diagnosis:
                 {"name": training.name, "steps": training.steps}
                 for training in run.trainings.values()
             ],
+            **({"checkup": run.checkup} if run.checkup else {}),
         }
 
 

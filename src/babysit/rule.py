@@ -108,7 +108,8 @@ class Rule(ABC):
             return None
         for need in self.needs:
             if not run.has(need):
-                return ABSENT.get(need) or SIGNALS[need].absent
+                why = run.facts.get("untried", {}).get(need)
+                return why or ABSENT.get(need) or SIGNALS[need].absent
         return None
 
     def conclude(self, run: Training) -> Conclusions:

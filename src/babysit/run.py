@@ -285,11 +285,19 @@ def read_node(fields: Mapping[str, Any]) -> Node:
 
 @dataclass(kw_only=True)
 class Run:
-    """A watched process: header, trainings, how it ended."""
+    """A watched process.
+
+    Attributes:
+        header, ending: how it began and ended.
+        trial: what a trial noted besides.
+        checkup: the answers and trials of a checkup of this training.
+    """
 
     header: dict[str, Any] = field(default_factory=dict)
     trainings: dict[int, Training] = field(default_factory=dict)
     ending: dict[str, Any] = field(default_factory=dict)
+    trial: dict[str, Any] = field(default_factory=dict)
+    checkup: dict[str, Any] = field(default_factory=dict)
     is_cut: bool = False
 
     def apply(self, event: Event) -> None:
@@ -299,6 +307,8 @@ class Run:
             self.header = {name: value for name, value in event.items() if name != "event"}
         elif kind == "end":
             self.ending = {name: value for name, value in event.items() if name != "event"}
+        elif kind in ("trial", "checkup"):
+            setattr(self, kind, {name: value for name, value in event.items() if name != "event"})
         elif kind == "training":
             number = event["training"]
             self.trainings[number] = Training(name=event["name"], number=number)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 # Told of signals that only experiments write; the one place that says when those will come.
-CHECKUP: Final = "needs experiments (not available yet)"
+CHECKUP: Final = "needs experiments: `babysit checkup`"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from babysit import __version__
 from babysit.errors import BabysitError
 from babysit.faults import PLEASE_REPORT, RAISE_VARIABLE
 
-COMMANDS: Final = ("run", "show", "rules", "explain", "demo")
+COMMANDS: Final = ("run", "checkup", "show", "rules", "explain", "demo")
 MISUSE: Final = 2
 INTERRUPTED: Final = 130
 
@@ -50,6 +50,7 @@ def babysit() -> None:
 
     \b
     babysit run train.py --epochs 3    watch a script as it is, and diagnose it
+    babysit checkup train.py           try it out by short experiments
     babysit show                       see the last diagnosis again
     babysit demo                       see it at work in 20 seconds
     """

@@ -13,7 +13,10 @@ import click
 from babysit.cli.output import check_path, write
 
 if TYPE_CHECKING:
+    from babysit.diagnosis import Diagnosis
     from babysit.report import Report
+    from babysit.reports.terminal import TerminalReport
+    from babysit.run import Run
     from babysit.session import Session, Verdict
     from babysit.settings import Level
 
@@ -86,16 +89,24 @@ def command(
 
 def report(paths: Mapping[str, Path], verdict: Verdict, session: Session) -> None:
     """Write the diagnosis where it is wanted; what can be lost, the files, come first."""
-    from babysit.reports.html import HtmlReport
-    from babysit.reports.json import JsonReport
     from babysit.reports.terminal import TerminalReport
 
     shown = TerminalReport.for_stream(sys.stderr, run_id=verdict.run_id)
+    write_reports(paths, shown, verdict.diagnosis, verdict.run)
+    if not session.settings.quiet:
+        session.tell(shown.render(verdict.diagnosis, verdict.run))
+
+
+def write_reports(
+    paths: Mapping[str, Path], shown: TerminalReport, diagnosis: Diagnosis, run: Run
+) -> None:
+    """Write a diagnosis to files, by option; one that fails is told."""
+    from babysit.reports.html import HtmlReport
+    from babysit.reports.json import JsonReport
+
     writers: dict[str, Report] = {"--json": JsonReport(), "--html": HtmlReport(again=shown.again)}
     for option, path in paths.items():
         try:
-            write(path, writers[option].render(verdict.diagnosis, verdict.run))
+            write(path, writers[option].render(diagnosis, run))
         except OSError as error:
             print(f"babysit: {option} {path} could not be written ({error}).", file=sys.stderr)
-    if not session.settings.quiet:
-        session.tell(shown.render(verdict.diagnosis, verdict.run))

@@ -12,6 +12,7 @@ from babysit import catalogue, labels
 from babysit.diagnosis import Diagnosis
 from babysit.findings import SEVERITIES, Evidence, Finding, Place
 from babysit.page import SEVERITY_STYLES, WIDTH, Page, clauses, shorten_path, terminal
+from babysit.reports.experiments import draw_checkup
 from babysit.run import Run
 from babysit.signal import CHECKUP
 from babysit.text import count, listing, number, percent
@@ -71,6 +72,8 @@ class TerminalReport:
             self._no_training(page, run)
         else:
             self._judged(page, diagnosis, run)
+        if run.checkup:
+            draw_checkup(page, run.checkup)
         page.divider()
         self._footer(page, diagnosis, run)
 

@@ -30,18 +30,22 @@ def new_id(script: str) -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{stem or 'run'}-{secrets.token_hex(2)}"
 
 
-class Segment:
-    """Appends events to one file."""
+def new_path(folder: Path, script: str) -> Path:
+    """Where a new run of a script is recorded."""
+    return folder / RUNS / new_id(script) / SEGMENT.format(rank=0)
 
-    def __init__(self, folder: Path, run_id: str, *, rank: int = 0) -> None:
-        self.run_id = run_id
-        self.path = folder / RUNS / run_id / SEGMENT.format(rank=rank)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+
+class Segment:
+    """Appends events to one file, ``…/runs/NAME/rank0.jsonl``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.run_id = path, path.parent.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ignore = next((one.parent for one in path.parents if one.name == RUNS), path.parent)
+        if not (ignore / ".gitignore").exists():
+            (ignore / ".gitignore").write_text("*\n", encoding="utf-8")
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._file = os.open(self.path, flags, 0o644)
+        self._file = os.open(path, flags, 0o644)
 
     def write(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Append events.

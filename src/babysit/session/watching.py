@@ -24,7 +24,7 @@ from babysit.page import is_terminal
 from babysit.reports.terminal import TerminalReport, announcement
 from babysit.run import SCHEMA, Run
 from babysit.settings import STORE_FOLDER, Settings
-from babysit.store.segment import BLACK_BOX, Segment, new_id
+from babysit.store.segment import BLACK_BOX, Segment, new_path
 from babysit.target import Target
 from babysit.version import __version__
 
@@ -43,14 +43,21 @@ class Verdict:
 
 
 class Session:
-    """One watched process, from its first event to its diagnosis."""
+    """One watched process, from its first event to its diagnosis.
 
-    def __init__(self, settings: Settings, *, script: str, argv: Sequence[str] = ()) -> None:
+    Args:
+        record: where it is recorded; without it, in a new run below the settings' folder.
+    """
+
+    def __init__(
+        self, settings: Settings, *, script: str, argv: Sequence[str] = (),
+        record: Path | None = None,
+    ) -> None:  # fmt: skip
         self.settings = settings
         self.run = Run()
         self.faults = Faults(self.tell)
         self.seen_torch = False
-        self._script, self._argv = script, tuple(argv)
+        self._script, self._argv, self._record = script, tuple(argv), record
         self._lock = threading.RLock()
         self._watcher: Any = None
         self._undo: list[Callable[[], None]] = []
@@ -101,7 +108,8 @@ class Session:
             inquest=InquestOptions(tell=self.tell, on_wake=self._woken, folder=self._black_box()),
         )  # fmt: skip
         self._watcher.attach()
-        self.faults.guard(self._watcher.inquest.begin)
+        if self._begins_inquest():
+            self.faults.guard(self._watcher.inquest.begin)
         for writer in WRITERS:
             self._after_import(
                 writer,
@@ -109,6 +117,10 @@ class Session:
                     pick_up(writer, self.log, self.faults).undo
                 ),
             )
+
+    def _begins_inquest(self) -> bool:
+        """Whether copies of the process are kept, to find what made a value NaN."""
+        return True
 
     def _seed(self) -> None:
         seed = self.settings.seed
@@ -220,9 +232,12 @@ class Session:
         )
 
     def _open_segment(self) -> None:
-        if self.settings.folder is not None:
+        path = self._record
+        if path is None and self.settings.folder is not None:
+            path = new_path(self.settings.folder, self._script)
+        if path is not None:
             try:
-                self._segment = Segment(self.settings.folder, new_id(self._script))
+                self._segment = Segment(path)
             except OSError as error:
                 self._give_up_storing(error)
 

@@ -1,0 +1,1 @@
+"""The checkup: experiments on a training, and what they say together."""

@@ -1,0 +1,1 @@
+"""All experiments, a class a module. See :mod:`babysit.experiment` for the contract."""

@@ -1,0 +1,1 @@
+"""Taking hold of a training, so that changes can alter it; see :mod:`babysit.change`."""

@@ -1,0 +1,1 @@
+"""Trying a training again, in processes of its own: patients, isolation, the pool."""
