@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -81,7 +82,7 @@ class Recording(nn.Module):
 
 def numbers(x: Tensor) -> list[int]:
     """Which examples of X these are."""
-    return [int((X == row).all(dim=1).nonzero()[0, 0]) for row in x]
+    return [int((row == X).all(dim=1).nonzero()[0, 0]) for row in x]
 
 
 # -- all -----------------------------------------------------------------------------------
@@ -166,7 +167,7 @@ def test_shuffle_draws_each_example_once_in_another_order_each_epoch() -> None:
         train(model, batches)
         train(model, batches)
 
-    seen = sum(rows_seen(script, Shuffle()), [])
+    seen = list(itertools.chain(*rows_seen(script, Shuffle())))
     assert sorted(seen[:24]) == sorted(seen[24:]) == list(range(24))
     assert seen[:24] != seen[24:]
     assert seen[:24] != list(range(24))
@@ -174,7 +175,7 @@ def test_shuffle_draws_each_example_once_in_another_order_each_epoch() -> None:
 
 def test_shuffle_draws_only_what_the_scripts_sampler_draws() -> None:
     seen = rows_seen(lambda model: train(model, loader(sampler=range(9, 20))), Shuffle())
-    assert sorted(sum(seen, [])) == list(range(9, 20))
+    assert sorted(itertools.chain(*seen)) == list(range(9, 20))
 
 
 class Stream(IterableDataset[Any]):

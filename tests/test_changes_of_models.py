@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from torch.utils.checkpoint import checkpoint
 
 from babysit.change import Change
-from babysit.changes.additions import SLOT, AddBatchNorm, AddDropout
+from babysit.changes.additions import AddBatchNorm, AddDropout
 from babysit.changes.functions import ACTIVATIONS, DropNormalisation, ReplaceActivation, SetDropout
 from babysit.changes.modules import DropModule, SetMode
 from babysit.changes.weights import RaiseForgetBias, Reinitialise, SetDtype
@@ -39,15 +39,16 @@ Trained = tuple[nn.Module, dict[str, str]]
 def train(
     model: nn.Module, *changes: Change, data: Tensor = DATA, labels: Tensor = LABELS,
     loss: Callable[..., Tensor] = functional.cross_entropy, kind: type[Optimizer] = SGD,
-    steps: int = 3, look: Callable[[], object] = lambda: None,
+    steps: int = 3, evaluate: Callable[[], object] = int, look: Callable[[], object] = int,
 ) -> dict[str, str]:  # fmt: skip
-    """Train under changes; the refusals. ``look`` is called before each step's end."""
+    """Train under changes; the refusals. ``evaluate`` first, ``look`` after each step."""
     torch.manual_seed(7)
     optimizer = kind(model.parameters(), lr=0.1)
     schedule = CosineAnnealingLR(optimizer, steps)
     levers = Levers()
     levers.attach(changes)
     try:
+        evaluate()
         for _ in range(steps):
             optimizer.zero_grad()
             loss(model(data), labels).backward()
@@ -169,14 +170,8 @@ def test_a_changed_model_can_be_evaluated_copied_and_saved(change: Change) -> No
 @pytest.mark.parametrize("change", ALL, ids=str)
 def test_a_model_may_be_evaluated_in_inference_mode_before_it_is_trained(change: Change) -> None:
     model = every()
-    levers = Levers()
-    levers.attach([change])
-    with torch.inference_mode():
-        model(DATA)
-    functional.cross_entropy(model(DATA), LABELS).backward()
-    SGD(model.parameters(), lr=0.1).step()
-    levers.detach()
-    assert levers.refusals == {}
+    evaluate = torch.inference_mode()(lambda: model(DATA))
+    assert train(model, change, evaluate=evaluate) == {}
 
 
 QUIET = [one for one in ALL if not isinstance(one, AddDropout | SetDropout | SetMode)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final
@@ -16,22 +17,35 @@ from torch import fx, nn
 from babysit.change import Levers
 
 WRAPPERS: Final = ("module", "_orig_mod", "_fsdp_wrapped_module")
+NUMBERS: Final = itertools.count()
 During = Callable[[nn.Module], AbstractContextManager[Any]]
 
 
 class Fresh:
-    """Tells modules met for the first time: parts of a model may be called by themselves."""
+    """Tells modules met for the first time.
 
-    def __init__(self) -> None:
-        self._seen: WeakSet[nn.Module] = WeakSet()
+    Parts of a model may be called by themselves, and a copy of a changed model is changed
+    already: hence a mark, which copies carry, until the levers let go.
+    """
+
+    def __init__(self, levers: Levers) -> None:
+        self._mark = f"babysit_mark_{next(NUMBERS)}"
+        self._marked: WeakSet[nn.Module] = WeakSet()
+        levers.in_the_end(self._unmark)
 
     def of(self, model: nn.Module) -> set[nn.Module]:
         """The modules of a model that belonged to none so far; empty for a part of one."""
-        if model in self._seen:
+        if self._mark in vars(model):
             return set()
-        new = {one for one in model.modules() if one not in self._seen}
-        self._seen.update(new)
+        new = {one for one in model.modules() if self._mark not in vars(one)}
+        for one in new:
+            vars(one)[self._mark] = True
+        self._marked.update(new)
         return new
+
+    def _unmark(self) -> None:
+        for one in self._marked:
+            vars(one).pop(self._mark, None)
 
 
 def while_models_run(levers: Levers, during: During) -> None:
@@ -74,6 +88,11 @@ def while_models_run(levers: Levers, during: During) -> None:
     levers.on_model(models.add)
     levers.replace(nn.Module, "__call__", call)
     levers.replace(torch.autograd, "_engine_run_backward", backward)
+
+
+def is_trained(levers: Levers) -> bool:
+    """Whether a model met now has learnt already, such as an average of the trained weights."""
+    return levers.step > 0 and not torch.is_grad_enabled()
 
 
 @contextmanager

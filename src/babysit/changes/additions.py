@@ -39,7 +39,7 @@ class AddBatchNorm(Change):
 
     def apply(self, levers: Levers) -> None:
         norms = AddedNorms()
-        fresh = Fresh()
+        fresh = Fresh(levers)
 
         def add(model: nn.Module) -> None:
             for layer, followers in fresh_hidden(model, fresh, is_normalisable):
@@ -140,7 +140,7 @@ class AddDropout(Change):
 
     def apply(self, levers: Levers) -> None:
         handles: list[Any] = []
-        fresh = Fresh()
+        fresh = Fresh(levers)
 
         def add(model: nn.Module) -> None:
             for layer, _ in fresh_hidden(model, fresh, is_activation):

@@ -61,7 +61,7 @@ class Gathering:
         self._levers, self._change = levers, change
         self._parts: dict[str, Tensor] = {}  # inputs since the last loss, by what they are
         self._latest: Any = None  # the call at hand
-        self._met_inputs: Any = None
+        self._met: tuple[int, int] | None = None  # at which step, and the latest inputs
         self._last_new = 0
         self._inputs: dict[float, list[Any]] = {}  # by place
         self._targets: dict[float, Any] = {}
@@ -74,10 +74,11 @@ class Gathering:
         parts, self._parts = list(self._parts.values()), {}
         if call.inputs is None:
             raise CannotApplyError("no data were seen on their way into a module")
-        if call.inputs is self._met_inputs:
+        now = (self._levers.step, id(call.inputs))
+        if now == self._met:
             raise CannotApplyError("the loss has several terms")
         check(call)
-        self._latest, self._met_inputs = call, call.inputs
+        self._latest, self._met = call, now
         size = len(call.inputs)
         rows = [flat(one) for one in parts if len(one) == size] or [flat(call.inputs)]
         targets = call.given.detach().cpu()

@@ -285,10 +285,11 @@ class HoldOut(Change):
     """Some examples are not learnt from; what the model makes of them is noted at every step.
 
     Which they are hangs on their values alone, so that they are the same in every epoch and under
-    every seed, unless they are augmented anew. They go through the model with the others; only the loss functions of PyTorch
-    leave them out: not batch norm, nor a term of the loss that is written by hand. Noted are
-    ``training-loss``, ``held-out-loss`` and, for classes, ``training-accuracy`` and
-    ``held-out-accuracy``; for the held-out ones with the labels that the script gave.
+    every seed, unless they are augmented anew. They go through the model with the others; only
+    the loss functions of PyTorch leave them out: not batch norm, nor a term of the loss that is
+    written by hand. Noted are ``training-loss``, ``held-out-loss`` and, for classes,
+    ``training-accuracy`` and ``held-out-accuracy``; for the held-out ones with the labels that
+    the script gave.
 
     Args:
         share: of the examples; 0 only notes.

@@ -147,7 +147,7 @@ class Exchange:
             result = tensor.copy_(result)
         options = {key: one for key, one in kwargs.items() if key not in ("input", "inplace")}
         self._given[result] = (
-            result._version,
+            version_of(result),
             functools.partial(self._old, before, *args[1:], **options),
         )
         return result
@@ -160,7 +160,7 @@ class Exchange:
 
     def _as_asked(self, value: Any) -> Any:
         made = self._given.get(value) if isinstance(value, Tensor) else None
-        if made is None or value._version != made[0]:
+        if made is None or version_of(value) != made[0]:
             return value
         self.num_outputs += 1
         return made[1]()
@@ -234,6 +234,11 @@ class SetDropout(Change):
     def _has_dropout(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Without any it may be an evaluation, which the function is not told otherwise."""
         return bool(args[4] if len(args) > 4 else kwargs.get("dropout_p", 0.0))
+
+
+def version_of(tensor: Tensor) -> int:
+    """How often a tensor was changed in place; inference mode does not count."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def name_of(function: Any) -> str:

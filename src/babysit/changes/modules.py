@@ -29,7 +29,7 @@ class DropModule(Change):
         self.require(layer=(is_name, "the name of a module, such as features.3"))
 
     def apply(self, levers: Levers) -> None:
-        fresh = Fresh()
+        fresh = Fresh(levers)
         names: dict[str, str] = {}
         bypasses: list[Bypass] = []
 

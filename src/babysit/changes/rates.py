@@ -64,7 +64,8 @@ class SetLearningRate(Change):
 class SweepLearningRate(Change):
     """Let the learning rate grow geometrically from low to high, then stop the training.
 
-    The script's schedules are overridden; parameter groups keep their ratio.
+    The script's schedules are overridden; parameter groups keep their ratio. Noted are
+    ``learning-rate`` at each step and, once, ``nominal-rate``: the script's own.
     """
 
     low: float
@@ -93,6 +94,10 @@ class SweepLearningRate(Change):
             if levers.step + 1 >= self.steps:
                 levers.stop()
 
+        def meet(optimizer: Optimizer) -> None:
+            levers.note("nominal-rate", max(map(nominal_rate, optimizer.param_groups)))
+
+        levers.on_optimizer(meet)
         levers.before_step(follow)
         set_rates(levers, rate_in)
 

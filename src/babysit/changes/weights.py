@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from torch.utils._pytree import tree_map
 
 from babysit.change import CannotApplyError, Change, Levers, is_number
-from babysit.changes._models import Fresh, apart, no_such_module, plain
+from babysit.changes._models import Fresh, apart, is_trained, no_such_module, plain
 
 SCHEMES: Final[dict[str, Callable[[Tensor], object]]] = {
     "xavier": nn.init.xavier_uniform_,
@@ -68,11 +68,13 @@ class Reinitialise(Change):
         )
 
     def apply(self, levers: Levers) -> None:
-        fresh = Fresh()
+        fresh = Fresh(levers)
         names: set[str] = set()
         drawn: list[int] = []
 
         def draw(model: nn.Module) -> None:
+            if is_trained(levers):
+                return
             new = fresh.of(model)
             own = {plain(name): layer for name, layer in model.named_modules() if layer in new}
             names.update(own)
@@ -153,11 +155,11 @@ class RaiseForgetBias(Change):
         self.require(value=(is_right, "a finite number"))
 
     def apply(self, levers: Levers) -> None:
-        fresh = Fresh()
+        fresh = Fresh(levers)
         num_raised: list[int] = []
 
         def raise_biases(model: nn.Module) -> None:
-            for layer in fresh.of(model):
+            for layer in () if is_trained(levers) else fresh.of(model):
                 if isinstance(layer, nn.LSTM | nn.LSTMCell):
                     num_raised.append(self._raise(layer))
 

@@ -34,7 +34,7 @@ class ScaleWidth(Change):
         self.require(factor=(is_right, "a number above 0 other than 1, up to 1000"))
 
     def apply(self, levers: Levers) -> None:
-        fresh, reasons = Fresh(), list[str]()
+        fresh, reasons = Fresh(levers), list[str]()
         resized: list[Resizing] = []
 
         def scale(model: nn.Module) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from babysit.series import Floats
 
 END: Final = 0.2  # share of a curve that counts as its end
-WINDOW: Final = 0.1  # share of a curve over which it is averaged
+WINDOW: Final = 0.2  # share of a curve over which it is averaged
 # Ways to learn that nearly every sound net can use, where the script's own is too slow.
 WAYS: Final[tuple[tuple[Change, ...], ...]] = (
     (),
@@ -37,7 +37,7 @@ def changed(lab: Lab, name: str, seed: int, *changes: Change) -> Trial:
 
 
 def smoothed(values: Floats) -> Floats:
-    """Means over windows of a tenth of the curve, the curve's own length less a window."""
+    """Means over windows of a fifth of the curve, the curve's own length less a window."""
     import numpy as np
 
     finite = values[np.isfinite(values)]

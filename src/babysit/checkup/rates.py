@@ -10,6 +10,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from babysit.learning_rate import Confidence, Lane, Sweep
@@ -217,7 +218,7 @@ def reach(curve: Sequence[tuple[float, float]], rate: float) -> tuple[float, flo
 
 def _crossing(points: Sequence[tuple[float, float]], level: float) -> float:
     """Where a curve, followed from its first point on, first rises to a level."""
-    for (rate, worse), (further, there) in zip(points, points[1:], strict=False):
+    for (rate, worse), (further, there) in pairwise(points):
         if there > level:
             part = (level - worse) / (there - worse)
             return rate * (further / rate) ** part
@@ -334,3 +335,8 @@ def has_learnt(score: float, references: Sequence[float], noise_share: float) ->
     if not math.isfinite(reference):
         return True
     return reference - score > max(LEARNT, 2 * noise_share) * abs(reference)
+
+
+def rounded(rate: float) -> float:
+    """To two significant digits, as people write rates."""
+    return float(f"{rate:.1e}")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from babysit.changes.data import ShuffleLabels
-from babysit.checkup.comparing import WAYS, changed, highest, lowest, plain, refusal
+from babysit.checkup.comparing import WAYS, changed, end, highest, lowest, plain, refusal
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
 from babysit.text import number, percent
 from babysit.trial import Result
@@ -71,7 +71,7 @@ def held_out(results: list[Result]) -> list[float]:
 
 
 def training(results: list[Result]) -> list[float]:
-    return [lowest(one.noted("training-loss")) for one in results]
+    return [end(one.noted("training-loss")) for one in results]
 
 
 def accuracy(results: list[Result]) -> float:

@@ -74,12 +74,35 @@ def mapped(value: Any, turn: Named, name: str) -> Any:
         return type(value)(*(mapped(one, turn, f"{name}.{i}") for i, one in enumerate(value)))
     if type(value) in (list, tuple):
         return type(value)(mapped(one, turn, f"{name}.{i}") for i, one in enumerate(value))
-    if isinstance(value, Mapping) and hasattr(value, "__setitem__"):
-        result = copy.copy(value)
-        for key, one in value.items():
-            result[key] = mapped(one, turn, f"{name}.{key}")
-        return result
+    if isinstance(value, Mapping):
+        return updated(value, {k: mapped(one, turn, f"{name}.{k}") for k, one in value.items()})
     return value
+
+
+def split(batch: Any) -> tuple[Any, Any, Callable[[Any, Any], Any]] | None:
+    """Inputs and targets of a loader's batch, and how to put them together again.
+
+    The last part of a tuple or list is the target, or what a mapping calls so.
+    """
+    if type(batch) in (list, tuple) and len(batch) > 1:
+        kind = type(batch)
+        return batch[:-1], batch[-1], lambda inputs, target: kind([*inputs, target])
+    if isinstance(batch, Mapping):
+        named = {key: one for key, one in batch.items() if role(str(key)) == "target"}
+        others = {key: one for key, one in batch.items() if key not in named}
+        if named and others:
+            return others, named, lambda inputs, targets: updated(batch, {**inputs, **targets})
+    return None
+
+
+def updated(mapping: Mapping[Any, Any], values: Mapping[Any, Any]) -> Any:
+    """A mapping with other values, of the same kind where it can be copied."""
+    if not hasattr(mapping, "__setitem__"):
+        return dict(values)
+    result: Any = copy.copy(mapping)
+    for key, value in values.items():
+        result[key] = value
+    return result
 
 
 class Rows:
@@ -108,15 +131,16 @@ class Rows:
         self._inputs = tensor
 
     def leave(self, target: Tensor) -> None:
-        """Targets arrive at the loss: do they fit the data's first dimension, or the second?"""
-        if self._inputs is None or self._inputs.dim() < 2:
+        """Targets arrive at the loss: are there as many as in the data's second dimension?
+
+        Only sequences have time first: of vectors, or of whole numbers.
+        """
+        inputs = self._inputs
+        if inputs is None or inputs.dim() < 2 + inputs.is_floating_point():
             return
-        first, second = self._inputs.shape[:2]
-        length = target.shape[0]
-        if first == 1 or first == length == second:
-            return  # one is as likely as the other: as before
-        fits_first = length == first or (length != second and first and length % first == 0)
-        self._is_second = not fits_first and second > 0 and length % second == 0
+        first, second = inputs.shape[:2]
+        if first not in (1, second) and target.shape[0] in (first, second):
+            self._is_second = target.shape[0] == second
 
     def count(self, tensor: Tensor) -> int:
         """How many examples data have."""

@@ -22,6 +22,7 @@ from babysit.instrument.levers.batches import (
     is_tensor,
     mapped,
     role,
+    split,
     tensors,
 )
 from babysit.instrument.levers.loss_call import LossCall
@@ -239,20 +240,16 @@ class Flow:
         return True in modes or not modes or self._trains_in_eval_mode
 
     def _turned_batch(self, batch: Any) -> Any:
-        """A loader's batch with its inputs and targets turned.
-
-        The last part of a tuple or list is the target, or what a mapping calls so.
-        """
-        trains = self._is_training()
-        if type(batch) not in (list, tuple) or len(batch) == 1:
-            turned = self._turned([batch], ["batch"], trains=trains)[0]
-            return mapped(turned, self._target_in_batch, "") if trains else turned
-        inputs = self._turned([batch[:-1]], ["batch"], trains=trains)[0]
-        target = mapped(batch[-1], self._target_in_batch, "target") if trains else batch[-1]
-        return type(batch)([*inputs, target])
+        """A loader's batch with its inputs and targets turned."""
+        trains, parts = self._is_training(), split(batch)
+        if parts is None:
+            return self._turned([batch], ["batch"], trains=trains)[0]
+        inputs, targets, join = parts
+        turned = self._turned([inputs], ["batch"], trains=trains)[0]
+        return join(turned, mapped(targets, self._target_in_batch, "target") if trains else targets)
 
     def _target_in_batch(self, tensor: Tensor, name: str) -> Tensor:
-        if role(name) != "target" or not is_data(tensor):
+        if not is_data(tensor):
             return tensor
         given, turned = self._turned_target(tensor, lambda one, turn: turn(one), name)
         self._given[turned] = given
