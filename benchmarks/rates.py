@@ -97,7 +97,7 @@ babysit takes more time for it: {cost}. A range test alone takes seconds.
 """
 
 
-def unwatched(patient: Patient, trial: Trial, folder: Path) -> None:
+def unwatched(patient: Patient, trial: Trial, _: Path) -> None:
     """A trial that nothing watches: its output is all that is left of it."""
     import torch
 

@@ -294,9 +294,9 @@ def test_the_outputs_activation_and_the_losss_stay(last: Any) -> None:
 
 def test_an_output_that_went_on_changing_is_no_outputs_activation() -> None:
     assert_does(
-        ReplaceActivation(old="sigmoid", new="relu"),
-        to=lambda: Calling(torch.tanh, lambda x: x.sigmoid().mul_(2)),
-        as_by=lambda: Calling(torch.tanh, lambda x: x.relu().mul_(2)),
+        ReplaceActivation(old="softplus", new="gelu"),
+        to=lambda: Calling(torch.tanh, lambda x: functional.softplus(x).mul_(2)),
+        as_by=lambda: Calling(torch.tanh, lambda x: functional.gelu(x).mul_(2)),
     )
 
 

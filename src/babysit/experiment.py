@@ -70,8 +70,9 @@ class Lab:
 
     @property
     def seconds_per_step(self) -> float:
-        """Of the training as it is."""
-        took = self.base.seconds - self.base.set_up_seconds
+        """Of the training as it is, without what watching it so closely took."""
+        watched = self.base.run.ending.get("overhead", {}).get("seconds", 0.0)
+        took = self.base.seconds - self.base.set_up_seconds - watched
         return max(took, 1e-3) / max(self.base.run.steps, 1)
 
     @property
@@ -82,7 +83,7 @@ class Lab:
 
     def trial(
         self, name: str, *changes: Change, steps: int | None = None, at_least: int = 1,
-        seed: int = 0,
+        seed: int = 0, examines_functions: bool = False,
     ) -> Trial:  # fmt: skip
         """A trial within this lab's means.
 
@@ -93,6 +94,7 @@ class Lab:
         most = max(at_least, min(steps or self.max_steps, self.max_steps))
         return Trial(
             name=name, changes=changes, max_steps=most, seed=seed,
+            examines_functions=examines_functions,
             max_seconds=max(5.0, 4 * SLOWER * most * self.seconds_per_step),
         )  # fmt: skip
 

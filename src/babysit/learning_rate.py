@@ -69,6 +69,7 @@ class RateAnswer:
         measure: which loss that is, in words.
         border: the lowest rate that diverged within its first 100 steps (A2).
         steps: of a lane; ``is_whole`` where that is all of the training.
+        is_cut_off: the user ended the search.
     """
 
     script: str
@@ -87,6 +88,7 @@ class RateAnswer:
     is_whole: bool = False
     seconds: float = 0.0
     trials: int = 0
+    is_cut_off: bool = False
 
     @property
     def current_lane(self) -> Lane | None:
@@ -122,6 +124,7 @@ class RateAnswer:
             ],
             "seconds": round(self.seconds, 1),
             "trials": self.trials,
+            "is_cut_off": self.is_cut_off,
         }
 
 

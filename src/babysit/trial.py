@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from babysit.change import Change
@@ -28,6 +28,8 @@ class Trial:
         max_seconds: stop cleanly so long after the first step; a trial that does not is killed.
         seed: of all generators before the script runs; what it seeds itself stays.
         is_watched: examine it as closely as `babysit run` does, not only its losses.
+        examines_functions: compare the backwards of the script's own autograd functions with
+            difference quotients in the end.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Trial:
     max_seconds: float = 60.0
     seed: int = 0
     is_watched: bool = False
+    examines_functions: bool = False
 
     def __post_init__(self) -> None:
         if self.max_steps < 1 or not self.max_seconds > 0:
@@ -47,7 +50,7 @@ class Trial:
     @property
     def key(self) -> tuple[Any, ...]:
         """Equal for trials that would do the same."""
-        return (self.changes, self.max_steps, self.max_seconds, self.seed, self.is_watched)
+        return tuple(getattr(self, one.name) for one in fields(self) if one.name != "name")
 
 
 @dataclass(frozen=True, kw_only=True)

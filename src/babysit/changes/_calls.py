@@ -18,13 +18,14 @@ from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 from torch.utils.data import DataLoader
 
 from babysit.change import CannotApplyError, Levers
 
 # Arguments that accompany the data, by name; see also what Flow leaves alone.
 COMPANIONS: Final = ("mask", "position", "length", "state", "hidden", "cache")
+_aside: list[Any] = []  # calls that are being made again
 
 
 class Call:
@@ -33,6 +34,7 @@ class Call:
     Attributes:
         module: without what wraps it for several devices or for compilation.
         leaves: its arguments, nested ones in a row.
+        names: the keyword of each, if any.
         outputs: the tensors that it returned, in a row, without gradients.
         modes: of each module within, whether it was in training mode.
     """
@@ -40,11 +42,13 @@ class Call:
     def __init__(self, module: nn.Module, given: Any, output: Any) -> None:
         self.module = unwrapped(module)
         leaves, self._form = tree_flatten(given)
+        args, kwargs = given
+        keywords = [key for key, one in kwargs.items() for _ in tree_leaves(one)]
         self.leaves = [
             one.detach().clone() if isinstance(one, Tensor) and not is_made(one) else one
             for one in leaves
         ]
-        self.names = names_of(self._form, len(leaves))
+        self.names = [""] * len(tree_leaves(args)) + keywords
         self.outputs = [one.detach() for one in tensors_of(output)]
         self.modes = [(one, one.training) for one in self.module.modules()]
 
@@ -79,17 +83,6 @@ def unwrapped(module: nn.Module) -> nn.Module:
     return module
 
 
-def names_of(form: TreeSpec, number: int) -> list[str]:
-    """The keyword under which each leaf was given, if any."""
-    given = form.children_specs[1]
-    keywords = [
-        str(key)
-        for key, child in zip(given.context, given.children_specs, strict=True)
-        for _ in range(child.num_leaves)
-    ]
-    return [""] * (number - len(keywords)) + keywords
-
-
 def tensors_of(output: Any) -> list[Tensor]:
     """All tensors of numbers in what a model returned, however nested."""
     if isinstance(output, Tensor):
@@ -110,17 +103,19 @@ def on_calls(levers: Levers, act: Callable[[Call], None]) -> None:
     models: WeakSet[nn.Module] = WeakSet()
     opened: list[nn.Module] = []
 
-    def enter(module: nn.Module, args: Any) -> None:
-        if torch.compiler.is_compiling():
+    def enter(module: nn.Module, _: Any) -> None:
+        if torch.compiler.is_compiling() or _aside:
             return
         if (not opened and module in models) or (opened and module is opened[0]):
             opened.append(module)
 
-    def leave(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        if torch.compiler.is_compiling() or not opened or module is not opened[0]:
+    def leave(module: nn.Module, args: Any, *result: Any) -> None:
+        if torch.compiler.is_compiling() or _aside or not opened or module is not opened[0]:
             return
         opened.pop()
-        if not opened and torch.is_grad_enabled():
+        # After an exception PyTorch gives no keyword arguments, though asked to.
+        if not opened and torch.is_grad_enabled() and len(result) == 2:
+            kwargs, output = result
             act(Call(module, (args, kwargs), output))
 
     hooks = torch.nn.modules.module
@@ -149,6 +144,7 @@ def aside(call: Call, *, trains: bool = False) -> Iterator[None]:
     module.eval()
     for one, was_training in call.modes if trains else ():
         one.training = was_training
+    _aside.append(call)
     try:
         with ExitStack() as stack:
             # cuDNN's recurrent nets have no backward in evaluation mode.
@@ -165,6 +161,7 @@ def aside(call: Call, *, trains: bool = False) -> Iterator[None]:
             f"{text})"
         ) from error
     finally:
+        _aside.remove(call)
         for one, was_training in modes:
             one.training = was_training
         with torch.no_grad():

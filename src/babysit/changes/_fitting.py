@@ -11,15 +11,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Array: TypeAlias = NDArray[np.float32]
+    Array: TypeAlias = NDArray[np.floating[Any]]
 
 Kind: TypeAlias = Literal["classes", "yes or no", "quantities"]
 MODELS: Final = ("constant", "linear", "hidden-layer")
 UNITS: Final = 32
 STEPS: Final = 400
 BATCH: Final = 256
-RATE: Final = 0.01
-DECAY: Final = 3e-3  # keeps a linear model of many features from learning few examples by heart
+RATE: Final = 0.02
+DECAY: Final = 1e-3  # keeps a linear model of many features from learning few examples by heart
 EPSILON: Final = 1e-6
 FARTHEST: Final = 5.0  # deviations; a pixel that is set once in the training data is no 40
 
@@ -34,24 +34,25 @@ def predictions(model: str, kind: Kind, inputs: Array, targets: Array, rows: Any
     """
     if model == "constant":
         return np.repeat(constant(kind, targets[rows]), len(inputs), axis=0)
-    wanted, undo = targets, lambda scores: scores
+    centre: Any = 0.0
+    size: Any = 1.0
     if kind == "quantities":
-        mean, deviation = moments(targets[rows])
-        wanted = (targets - mean) / deviation
-        undo = lambda scores: scores * deviation + mean  # noqa: E731  # the way back
+        centre, size = moments(targets[rows])
     mean, deviation = moments(inputs[rows])
     scaled = np.clip((inputs - mean) / deviation, -FARTHEST, FARTHEST)
+    wanted = (targets - centre) / size
     weights = fitted(kind, scaled[rows], wanted[rows], 0 if model == "linear" else UNITS)
-    return np.asarray(undo(answered(weights, scaled)[-1]), dtype=np.float32)
+    return np.asarray(answered(weights, scaled)[-1] * size + centre, dtype=np.float32)
 
 
 def constant(kind: Kind, targets: Array) -> Array:
     """The best answer that knows nothing of the inputs, shape (1, outputs)."""
-    mean = targets.mean(axis=0, keepdims=True)
+    mean: Array = targets.mean(axis=0, keepdims=True)
     if kind == "quantities":
         return mean
     shares = np.clip(mean, EPSILON, 1 - EPSILON)
-    return np.log(shares) if kind == "classes" else np.log(shares / (1 - shares))
+    odds: Array = np.log(shares) if kind == "classes" else np.log(shares / (1 - shares))
+    return odds
 
 
 def moments(values: Array) -> tuple[Array, Array]:
@@ -107,7 +108,9 @@ def squashed(kind: Kind, scores: Array) -> Array:
     if kind == "classes":
         raised = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
-    return 1 / (1 + np.exp(-np.clip(scores, -30, 30))) if kind == "yes or no" else scores
+    if kind == "yes or no":
+        return np.asarray(1 / (1 + np.exp(-np.clip(scores, -30, 30))), dtype=np.float32)
+    return scores
 
 
 def adam(weights: list[Array]) -> Callable[[list[Array]], None]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
+
+SURE: Final = 0.9  # of a class, from which on a model is taken at its word
 
 
 def places(inputs: Tensor) -> Tensor:
@@ -42,3 +44,19 @@ def rightness(call: Any, wanted: Tensor) -> float | None:
         border = 0.0 if call.function.endswith("logits") else 0.5
         return float(((scores > border) == (wanted > 0.5)).float().mean())
     return None
+
+
+def sureness(call: Any, wanted: Tensor) -> tuple[float, float] | None:
+    """Shares of rows whose class the model is sure of, and is sure of another than the label."""
+    scores = call.prediction.detach()
+    if call.function == "cross_entropy" and scores.dim() == 2 and wanted.dim() == 1:
+        top, guess = scores.softmax(dim=1).max(dim=1)
+        is_wrong = guess != wanted
+    elif call.function.startswith("binary_") and scores.shape == wanted.shape:
+        chances = scores.sigmoid() if call.function.endswith("logits") else scores
+        top = torch.maximum(chances, 1 - chances)
+        is_wrong = (chances > 0.5) != (wanted > 0.5)
+    else:
+        return None
+    is_sure = top >= SURE
+    return float(is_sure.float().mean()), float((is_sure & is_wrong).float().mean())

@@ -154,7 +154,7 @@ class Observation(TorchFunctionMode):
         for handle in self._handles:
             handle.remove()
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self.end()
         super().__exit__(*error)
 
@@ -179,8 +179,8 @@ class Observation(TorchFunctionMode):
             self.norms_batch |= bool(args[5] if len(args) > 5 else kwargs.get("training"))
         elif name == "scaled_dot_product_attention" or re.fullmatch(r"conv[123]d", name):
             given = args[0] if args else kwargs.get("input", kwargs.get("query"))
-            is_whole = isinstance(given, Tensor) and len(self._call.outputs) > 0
-            self.is_one_sequence |= is_whole and self._is_one(given, given.shape[0])
+            if isinstance(given, Tensor) and given.dim():
+                self.is_one_sequence |= self._is_one(given.shape[0])
         return result
 
     def _embed(self, args: Any, kwargs: dict[str, Any], result: Any) -> Any:
@@ -203,9 +203,9 @@ class Observation(TorchFunctionMode):
         else:
             dim = 0 if getattr(layer, "batch_first", False) else 1
             size = given.shape[dim] if given.dim() > 2 else 1
-        self.is_one_sequence |= self._is_one(given, size)
+        self.is_one_sequence |= self._is_one(size)
 
-    def _is_one(self, given: Tensor, size: int) -> bool:
+    def _is_one(self, size: int) -> bool:
         data = self._call.data
         return data is not None and data.shape[0] > 1 and size == 1
 
@@ -264,8 +264,7 @@ def relates(call: Call, reading: Reading) -> bool:
         if not reading.holds(value) and not is_companion:
             return True
     return any(
-        one.layout != torch.strided or is_square(one, reading.size)
-        for one in call.module.buffers()
+        one.layout != torch.strided or is_square(one, reading.size) for one in call.module.buffers()
     )
 
 
@@ -283,7 +282,6 @@ def names(call: Call) -> list[str]:
     found = {
         type(one).__name__
         for one in call.module.modules()
-        if not type(one).__module__.startswith("torch.")
-        and MEANT_NAMES.search(type(one).__name__)
+        if not type(one).__module__.startswith("torch.") and MEANT_NAMES.search(type(one).__name__)
     }
     return sorted(found)

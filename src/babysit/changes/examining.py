@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from babysit.change import CannotApplyError, Change, Levers, is_count
 from babysit.changes._calls import Call, Reading, aside, on_calls, readings
-from babysit.changes._mixing import Mixing, influence_of
+from babysit.changes._mixing import Mixing
 
 MAX_MODELS: Final = 4  # of one step that are looked at
+PATIENCE: Final = 3  # steps without a call
 NUM_PASSES: Final = 3  # in training mode, whose dropout differs
 
 
@@ -49,8 +50,8 @@ class ExamineBatchMixing(Change):
         met: dict[nn.Module, Mixing] = {}
         looked = [0]
 
-        def look(optimizer: Any) -> None:
-            if looked[0] >= self.steps or not calls.latest:
+        def look(_: Any) -> None:
+            if looked[0] >= self.steps or not calls.has_come(levers):
                 return
             for call in calls.take():
                 if call.module in met or len(met) < MAX_MODELS:
@@ -87,6 +88,16 @@ class _StepCalls:
         if known is None or (call.modes[0][1] and not known.modes[0][1]):
             self.latest[call.module] = call
 
+    def has_come(self, levers: Levers) -> bool:
+        """Whether there is any.
+
+        Raises:
+            CannotApplyError: there has been none for some steps.
+        """
+        if not self.latest and levers.step >= PATIENCE:
+            raise CannotApplyError("no module was called with gradients between two steps")
+        return bool(self.latest)
+
     def take(self) -> list[Call]:
         calls = list(self.latest.values())
         self.latest = {}
@@ -106,8 +117,8 @@ class ExamineSingleExamples(Change):
         calls = _StepCalls()
         is_done: list[bool] = []
 
-        def look(optimizer: Any) -> None:
-            if is_done or not calls.latest:
+        def look(_: Any) -> None:
+            if is_done or not calls.has_come(levers):
                 return
             is_done.append(True)
             refusal = None
@@ -173,7 +184,7 @@ def compare_singles(call: Call, reading: Reading) -> dict[str, float]:
 def part_of(call: Call, reading: Reading, start: int, end: int) -> list[Any]:
     """A call's arguments with some of the examples only."""
 
-    def part(index: int, value: Any) -> Any:
+    def part(value: Any) -> Any:
         if not isinstance(value, Tensor) or not value.dim():
             return value
         if reading.holds(value):
@@ -182,7 +193,7 @@ def part_of(call: Call, reading: Reading, start: int, end: int) -> list[Any]:
             return value.narrow(reading.dim, start, end - start)
         return value[:, start:end].contiguous() if reading.is_state(value) else value
 
-    return [part(index, value) for index, value in enumerate(call.leaves)]
+    return [part(value) for value in call.leaves]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +223,7 @@ class ExamineModes(Change):
             if loss.trains and not is_done:
                 losses.append(loss)
 
-        def look(optimizer: Any) -> None:
+        def look(_: Any) -> None:
             if is_done:
                 return
             found = linked(calls.take(), losses)
@@ -274,11 +285,10 @@ def loss_at(loss: Any, place: int, before: Tensor, outputs: Sequence[Tensor]) ->
     if output.shape != before.shape:
         raise CannotApplyError("the model's output differs in shape between the modes")
     if output.stride() != before.stride():
-        output = torch.empty_strided(before.shape, before.stride(), dtype=output.dtype).copy_(output)
+        output = torch.empty_strided(before.shape, before.stride(), dtype=output.dtype).copy_(
+            output
+        )
     offset = view.storage_offset() - before.storage_offset() + output.storage_offset()
     prediction = output.as_strided(view.shape, view.stride(), offset)
     result: Tensor = loss.compute(prediction=prediction)
     return result
-
-
-__all__ = ["ExamineBatchMixing", "ExamineModes", "ExamineSingleExamples", "influence_of"]

@@ -83,7 +83,10 @@ class WhileModelsRun(TorchFunctionMode):
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> Any:
         is_outermost = self._running == [module] and torch._C._current_graph_task_id() == -1
-        return self._finish(output) if self._finish and is_outermost else None
+        if self._finish is None or not is_outermost:
+            return None
+        with torch._C.DisableTorchFunction():
+            return self._finish(output)
 
 
 @dataclass(frozen=True, kw_only=True)

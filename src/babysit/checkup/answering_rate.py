@@ -25,6 +25,7 @@ class Known:
         steps: of a lane.
         whole: steps of the training; ``None`` where its end was not seen.
         stopped: why there is no answer, where a stage saw it.
+        is_cut_off: the user ended the search.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Known:
     steps: int = 0
     whole: int | None = None
     stopped: str = ""
+    is_cut_off: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -61,6 +63,7 @@ def answer(known: Known, seconds: float) -> RateAnswer:
         current=known.current, measure=known.measure.title, border=known.diverging,
         lanes=tuple(lanes), sweeps=tuple(known.sweeps), steps=known.steps,
         is_whole=known.is_whole, seconds=seconds, trials=known.num_trials,
+        is_cut_off=known.is_cut_off,
     )  # fmt: skip
     return told if isinstance(found, str) else with_choice(told, known, found)
 

@@ -79,7 +79,6 @@ class RateFinder:
 
     Attributes:
         phase: what is being done, for whoever shows it.
-        is_cut_off: the user has ended it.
     """
 
     def __init__(
@@ -90,7 +89,7 @@ class RateFinder:
         self._started = clock()
         self.pace, self.known = Pace(), Known(label)
         self._by_factor, self._numbers = False, itertools.count(1)
-        self.phase, self.is_cut_off = "the training as it is", False
+        self.phase = "the training as it is"
 
     @property
     def elapsed(self) -> float:
@@ -100,6 +99,11 @@ class RateFinder:
     def left(self) -> float:
         """Seconds until the time is over."""
         return max(0.0, SAFETY * self._means.seconds - self.elapsed)
+
+    @property
+    def share_done(self) -> float:
+        """How much of the time is over, from 0 to 1."""
+        return min(1.0, self.elapsed / (SAFETY * self._means.seconds))
 
     def answer(self) -> RateAnswer:
         """What is known by now."""
@@ -150,6 +154,7 @@ class RateFinder:
         found = yield from self._try(
             *(self._trial("sweep", steps, change, seed=seed) for seed in range(self._num_sweeps))
         )
+        self.pace.set_up_seconds = statistics.median(one.set_up_seconds for one in found)
         firsts = []
         for result in found:
             losses = result.losses.values.tolist()

@@ -17,6 +17,7 @@ from babysit.trial import Result
 if TYPE_CHECKING:
     from babysit.series import Floats
 
+FEWEST: Final = 10  # steps with examples of both kinds
 SIGMAS: Final = 3.0  # deviations of the seeds beyond which a difference is no chance
 MUCH_LEFT: Final = 0.3  # share of the first training loss; the rule `underfitting` has the same
 STILL_FALLING: Final = 0.05  # share of the loss lost in the last third
@@ -55,9 +56,10 @@ class Fit:
 
 
 def fit_of(result: Result) -> Fit | None:
-    """What a trial noted; ``None`` where it says nothing or held nothing out."""
+    """What a trial noted; ``None`` where it says nothing, held nothing out or took too long."""
     training, held = result.noted("training-loss"), result.noted("held-out-loss")
-    if result.refusal is not None or min(len(training), len(held)) < 10:
+    is_cut_short = result.outcome == "stopped" and result.run.steps < result.trial.max_steps
+    if result.refusal is not None or is_cut_short or min(len(training), len(held)) < FEWEST:
         return None
     return Fit(
         training=training.values, held_out=held.values,
@@ -76,6 +78,7 @@ class Evidence:
         wide, narrow: four times as wide, and a quarter.
         tied, free: as it is, and without regularisation, judged in the same way.
         half: learnt from half of the examples.
+        off: the regularisation that ``free`` is without.
         is_whole: the training came to its own end.
     """
 
@@ -85,6 +88,7 @@ class Evidence:
     tied: list[Fit] = field(default_factory=list)
     free: list[Fit] = field(default_factory=list)
     half: list[Fit] = field(default_factory=list)
+    off: tuple[str, ...] = ()
     is_whole: bool = True
 
 
@@ -118,8 +122,7 @@ def causes(evidence: Evidence) -> list[Cause]:
     plain = evidence.plain
     if not plain or not all(is_judgeable(one) for one in plain):
         return []
-    found = [*bias(evidence), *variance(evidence)]
-    return found
+    return [*bias(evidence), *variance(evidence)]
 
 
 def is_judgeable(fit: Fit) -> bool:
@@ -137,7 +140,7 @@ def bias(evidence: Evidence) -> list[Cause]:
         found.append(
             Cause(
                 name="bias: too regularised", variant="free",
-                text=f"without dropout and weight decay the training loss ends at "
+                text=f"without {' and '.join(evidence.off)} the training loss ends at "
                 f"{shown(evidence.free)[0]} rather than {shown(evidence.tied)[0]}, the held-out "
                 f"loss at {shown(evidence.free)[1]} rather than {shown(evidence.tied)[1]}: "
                 "lower them",
@@ -153,7 +156,7 @@ def bias(evidence: Evidence) -> list[Cause]:
                     f"{percent(min(falling))} in the last third: train longer, or at a higher rate",
                 )
             )
-    elif is_better(evidence.wide, plain, plain):
+    elif not found and is_better(evidence.wide, plain, plain):
         found.append(
             Cause(
                 name="bias: too small", variant="wide",

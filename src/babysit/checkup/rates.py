@@ -221,7 +221,7 @@ def _crossing(points: Sequence[tuple[float, float]], level: float) -> float:
     for (rate, worse), (further, there) in pairwise(points):
         if there > level:
             part = (level - worse) / (there - worse)
-            return rate * (further / rate) ** part
+            return rate * math.pow(further / rate, part)
     return points[-1][0]
 
 
@@ -298,7 +298,7 @@ def looks_ahead(moved: float, times: float) -> float:
     """
     if moved >= 1 or times <= 1:
         return 1.0
-    return max(1 / STEP, moved ** (0.5 * math.log2(times)))
+    return max(1 / STEP, math.pow(moved, 0.5 * math.log2(times)))
 
 
 def confidence(choice: Choice, *, num_seeds: int, is_whole: bool, num_lanes: int) -> Confidence:

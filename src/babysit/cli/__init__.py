@@ -16,7 +16,7 @@ from babysit import __version__
 from babysit.errors import BabysitError
 from babysit.faults import PLEASE_REPORT, RAISE_VARIABLE
 
-COMMANDS: Final = ("run", "checkup", "show", "rules", "explain", "demo")
+COMMANDS: Final = ("run", "checkup", "lr", "show", "rules", "explain", "demo")
 MISUSE: Final = 2
 INTERRUPTED: Final = 130
 

@@ -9,6 +9,7 @@ alone.
 
 from __future__ import annotations
 
+import itertools
 import linecache
 import math
 import re
@@ -328,8 +329,8 @@ def is_linear(sample: Sample, weights: Sequence[Tensor]) -> bool:
     plain = sample.gradients(weights)
     for factor in (1.0, -1.0, 1e4, 1e-4):
         for one, other in zip(plain, sample.gradients(weights, factor), strict=True):
-            one, other = one.nan_to_num(), (other / factor).nan_to_num()
-            if float((one - other).abs().max()) > 1e-3 * float(one.abs().max()):
+            gap = one.nan_to_num() - (other / factor).nan_to_num()
+            if float(gap.abs().max()) > 1e-3 * float(one.nan_to_num().abs().max()):
                 return False
     return True
 
@@ -351,7 +352,7 @@ def jumps(sample: Sample, weights: Sequence[Tensor]) -> bool:
         return sample.total([one + share * (end - one) for one, end in pairs], weights)
 
     values = [at(number / NUM_POINTS) for number in range(NUM_POINTS + 1)]
-    changes = [abs(b - a) for a, b in zip(values, values[1:], strict=False)]
+    changes = [abs(b - a) for a, b in itertools.pairwise(values)]
     if not all(map(math.isfinite, changes)):
         return False
     whole = max(map(abs, values)) or 1.0

@@ -29,6 +29,7 @@ class TrialSession(Session):
         super().__init__(settings, script=patient.label, argv=patient.argv, record=folder / RECORD)
         self._trial, self._folder, self._ways = trial, folder, ways
         self._levers: Any = None
+        self._functions: Any = None
         self._first_step: float | None = None
         self._born = time.perf_counter()
         self._known = set(sys.modules)
@@ -40,6 +41,11 @@ class TrialSession(Session):
         use_one_thread()
         self._levers = Levers(raises_stop=False, **self._ways)
         self._levers.attach(self._trial.changes)
+        if self._trial.examines_functions:
+            from babysit.instrument.examinations import FunctionExamination
+
+            self._functions = FunctionExamination()
+            self._functions.attach()
         super()._attach()
 
     def _begins_inquest(self) -> bool:
@@ -73,12 +79,14 @@ class TrialSession(Session):
         """The training is over: let go, and record what came of it."""
         if self._levers is not None:
             self._levers.detach()
+            examined = self._functions and self._functions.results()
             began = self._first_step or time.perf_counter()
             self.emit(
                 {
                     "event": "trial", "refusals": self._levers.refusals,
                     "notes": self._levers.notes, "why": why,
                     "set_up_seconds": round(began - self._born, 3),
+                    "functions": vars(examined) if examined else {},
                     "libraries": self._libraries(),
                     "changes": [change.to_json() for change in self._trial.changes],
                 }

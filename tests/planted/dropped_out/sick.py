@@ -10,13 +10,15 @@ DROPOUT = 0.9
 torch.manual_seed(3)
 digits = load_digits()
 images = torch.tensor(digits.data, dtype=torch.float32) / 8 - 1
-loader = DataLoader(
-    TensorDataset(images, torch.tensor(digits.target)), batch_size=64, shuffle=True
-)
+loader = DataLoader(TensorDataset(images, torch.tensor(digits.target)), batch_size=64, shuffle=True)
 
 model = nn.Sequential(
-    nn.Linear(64, 48), nn.ReLU(), nn.Dropout(DROPOUT),
-    nn.Linear(48, 48), nn.ReLU(), nn.Dropout(DROPOUT),
+    nn.Linear(64, 48),
+    nn.ReLU(),
+    nn.Dropout(DROPOUT),
+    nn.Linear(48, 48),
+    nn.ReLU(),
+    nn.Dropout(DROPOUT),
     nn.Linear(48, 10),
 )
 optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)

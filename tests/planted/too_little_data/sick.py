@@ -9,8 +9,14 @@ STEPS = 400
 
 torch.manual_seed(4)
 values, groups = make_classification(
-    n_samples=1500, n_features=20, n_informative=8, n_redundant=0, n_classes=4,
-    n_clusters_per_class=1, class_sep=1.5, random_state=4,
+    n_samples=1500,
+    n_features=20,
+    n_informative=8,
+    n_redundant=0,
+    n_classes=4,
+    n_clusters_per_class=1,
+    class_sep=1.5,
+    random_state=4,
 )
 x = torch.tensor(values, dtype=torch.float32)[:EXAMPLES]
 y = torch.tensor(groups)[:EXAMPLES]

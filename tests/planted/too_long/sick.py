@@ -15,7 +15,9 @@ y = torch.tensor(diabetes.target, dtype=torch.float32).unsqueeze(1)
 y = (y - y.mean()) / y.std()
 loader = DataLoader(TensorDataset(x, y), batch_size=45, shuffle=True)
 
-model = nn.Sequential(nn.Linear(10, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 1))
+model = nn.Sequential(
+    nn.Linear(10, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 1)
+)
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 criterion = nn.MSELoss()
 

@@ -8,9 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 UNITS = 2
 
 torch.manual_seed(1)
-points, shells = make_gaussian_quantiles(
-    n_samples=1200, n_features=3, n_classes=3, random_state=1
-)
+points, shells = make_gaussian_quantiles(n_samples=1200, n_features=3, n_classes=3, random_state=1)
 dataset = TensorDataset(torch.tensor(points, dtype=torch.float32), torch.tensor(shells))
 loader = DataLoader(dataset, batch_size=60, shuffle=True)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from babysit.changes.data import SetBatchSize
@@ -43,15 +44,14 @@ class BatchSizeEffect(Experiment):
         if (why := refusal(usual)) is not None or not known:
             return not_tried(why or str(refusal(list(others.values()))))
         steps = examined(lab)
-        losses = [held_out(one, steps) for one in usual]
-        found = {1.0: (mean(losses), usual[0].run.steps)}
-        for factor, one in known.items():
-            found[factor] = held_out(one, round(steps / factor)), one.run.steps
-        if any(loss != loss for loss, _ in found.values()):
+        usual_losses = [held_out(one, steps) for one in usual]
+        losses = {f: held_out(one, round(steps / f)) for f, one in known.items()}
+        losses[1.0] = mean(usual_losses)
+        if any(map(math.isnan, losses.values())):
             return not_tried("too few examples to hold any out")
         seconds = {factor: taken(one, round(steps / factor)) for factor, one in known.items()}
         seconds[1.0] = mean([taken(one, steps) for one in usual])
-        return self._answer(size, {f: loss for f, (loss, _) in found.items()}, seconds, losses)
+        return self._answer(size, losses, seconds, usual_losses)
 
     def _factors(self, lab: Lab, size: int) -> list[float]:
         """Those that give another size, of no more than half of the data."""

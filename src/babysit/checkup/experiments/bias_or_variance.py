@@ -9,7 +9,7 @@ from babysit.changes.runs import Reseed
 from babysit.changes.updates import SetWeightDecay
 from babysit.changes.width import ScaleWidth
 from babysit.checkup.comparing import changed, plain, refusal
-from babysit.checkup.generalisation import Cause, Evidence, causes, fit_of, numbers
+from babysit.checkup.generalisation import Evidence, causes, fit_of, numbers
 from babysit.checkup.resting import has_dropout, rested
 from babysit.decay import strongest_decay
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
@@ -43,7 +43,9 @@ class BiasOrVariance(Experiment):
         fits = [fit for one in results if (fit := fit_of(one)) is not None]
         if len(fits) < len(results):
             return not_tried("too few examples or steps to hold any out")
-        evidence, untried = Evidence(plain=fits, is_whole=lab.ran_through), dict[str, str]()
+        off = tuple(title for title, _ in regularisation(lab))
+        evidence = Evidence(plain=fits, off=off, is_whole=lab.ran_through)
+        untried: dict[str, str] = {}
         for seed in SEEDS if lab.is_thorough else SEEDS[:2]:
             chosen = variants_of(lab, seed)
             if seed:  # what is suspected is confirmed
@@ -53,7 +55,7 @@ class BiasOrVariance(Experiment):
                 if (fit := fit_of(result)) is not None:
                     getattr(evidence, name).append(fit)
                 else:
-                    untried[name] = result.refusal or "nothing was held out"
+                    untried[name] = result.refusal or "it took too long"
         return conclude(evidence, untried)
 
 
@@ -70,11 +72,8 @@ def variants_of(lab: Lab, seed: int) -> dict[str, Trial]:
         "narrow": changed(lab, "narrow", seed, ScaleWidth(factor=NARROWER)),
         "half": lab.trial(f"half-{seed}", HoldOut(share=MORE_HELD_OUT), Reseed(seed=seed)),
     }
-    off: list[Change] = []
-    if strongest_decay(lab.training)[0] > 0:
-        off.append(SetWeightDecay(decay=0.0))
+    off = [change for _, change in regularisation(lab)]
     if has_dropout(lab):
-        off.append(SetDropout(p=0.0))
         found["tied"] = rested(lab, "rested", seed)
         found["free"] = rested(lab, "free", seed, *off)
     elif off:
@@ -83,32 +82,31 @@ def variants_of(lab: Lab, seed: int) -> dict[str, Trial]:
     return found
 
 
+def regularisation(lab: Lab) -> list[tuple[str, Change]]:
+    """What holds the model back by intent, and the change that ends it."""
+    found: list[tuple[str, Change]] = []
+    if has_dropout(lab):
+        found.append(("dropout", SetDropout(p=0.0)))
+    if strongest_decay(lab.training)[0] > 0:
+        found.append(("weight decay", SetWeightDecay(decay=0.0)))
+    return found
+
+
 def conclude(evidence: Evidence, untried: dict[str, str]) -> Answer:
     """What the numbers say, or that they do not."""
-    found = causes(evidence)
-    data = {**numbers(evidence), "verdict": verdict_of(found), "untried": untried}
+    found, known = causes(evidence), numbers(evidence)
+    verdict = found[0].name if found else "neither"
+    data = {**known, "verdict": verdict, "untried": untried}
     if found:
-        text = f"{'; '.join(f'{one.name}: {one.text}' for one in found)}"
+        text = "; ".join(f"{one.name}: {one.text}" for one in found)
         return Answer(verdict="unsound", text=text, data=data)
-    comparisons = compared(data)
-    text = (
-        f"neither clearly: training loss {number(data['plain-training-loss'])}, held-out loss "
-        f"{number(data['plain-held-out-loss'])}"
-    )
-    if comparisons:
-        text += f"; held-out loss {listing(comparisons, most=4)}"
-    return Answer(verdict="sound" if evidence.is_whole else "told", text=text, data=data)
-
-
-def verdict_of(found: list[Cause]) -> str:
-    return found[0].name if found else "neither"
-
-
-def compared(data: dict[str, float]) -> list[str]:
-    """What each variant makes of the held-out loss."""
     said = {
         "wide": "at four times the width", "narrow": "at a quarter of the width",
-        "free": "without regularisation", "half": "from half of the examples",
+        "free": f"without {' and '.join(evidence.off)}", "half": "from half of the examples",
     }  # fmt: skip
-    known = {name: data.get(f"{name}-held-out-loss") for name in said}
-    return [f"{number(value)} {said[name]}" for name, value in known.items() if value is not None]
+    losses = {name: known.get(f"{name}-held-out-loss") for name in said}
+    compared = [f"{number(v)} {said[name]}" for name, v in losses.items() if v is not None]
+    text = f"neither clearly: training loss {number(known['plain-training-loss'])}, " + listing(
+        [f"held-out loss {number(known['plain-held-out-loss'])}", *compared], most=5
+    )
+    return Answer(verdict="sound" if evidence.is_whole else "told", text=text, data=data)

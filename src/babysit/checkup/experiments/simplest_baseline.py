@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from babysit.changes.baselines import FitBaselines
@@ -89,4 +90,5 @@ def phrase(rival: tuple[str, tuple[float, float]]) -> str:
 
 
 def with_accuracy(loss: float, accuracy: float) -> str:
-    return number(loss) if accuracy != accuracy else f"{number(loss)} ({percent(accuracy)} right)"
+    right = "" if math.isnan(accuracy) else f" ({percent(accuracy)} right)"
+    return number(loss) + right
