@@ -1,17 +1,21 @@
-"""Writes docs/rules/: a page for every rule and their table, from the rules themselves."""
+"""Writes docs/rules/ and the tables of experiments and changes in docs/, from their own files."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from babysit import catalogue
+from babysit.change import changes
+from babysit.checkup.checkup import experiments
 from babysit.cli.explain import clinic, margins
 from babysit.cli.output import difference
 from babysit.rule import Rule
 from babysit.signal import CHECKUP
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "rules"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+FOLDER = DOCS / "rules"
 
 
 def page(rule: type[Rule]) -> str:
@@ -64,11 +68,38 @@ def table(rules: list[type[Rule]]) -> str:
     return "\n".join(lines)
 
 
+def experiment_table() -> str:
+    """All experiments with their questions."""
+    rows = [f"| {one.question} | `{one.name()}` | {one.summary()} |" for one in experiments()]
+    return "\n".join(["| question | experiment | what it does |", "|---|---|---|", *rows])
+
+
+def change_table() -> str:
+    """All changes with their parameters."""
+    rows = []
+    for name, change in changes().items():
+        parameters = ", ".join(f"`{field.name}`" for field in fields(change))
+        rows.append(f"| `{name}` | {parameters} | {change.summary()} |")
+    return "\n".join(["| change | parameters | what it does |", "|---|---|---|", *rows])
+
+
+def filled(path: Path, table: str) -> str:
+    """A page with the table between its two marks."""
+    before, start, rest = path.read_text().partition("<!-- made by `make docs` -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    return f"{before}{start}{table}\n{end}{after}"
+
+
 def main(arguments: list[str]) -> int:
     """Write the pages, or with ``--check`` say which differ from what they should be."""
     rules = list(catalogue.rules().values())
     pages = {FOLDER / f"{rule.name()}.md": page(rule) for rule in rules}
     pages[FOLDER / "README.md"] = table(rules)
+    for path, made in (
+        (DOCS / "checkup.md", experiment_table),
+        (DOCS / "changes.md", change_table),
+    ):
+        pages[path] = filled(path, made())
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
     stale += [path for path in FOLDER.glob("*.md") if path not in pages]
     if "--check" in arguments:
@@ -81,7 +112,7 @@ def main(arguments: list[str]) -> int:
             path.write_text(pages[path])
         else:
             path.unlink()
-    print(f"docs/rules/: {len(pages)} pages, {len(stale)} changed")
+    print(f"docs/: {len(pages)} pages, {len(stale)} changed")
     return 0
 
 

@@ -117,6 +117,9 @@ def untouched(model: nn.Module) -> Iterator[None]:
 class Tracer(fx.Tracer):
     """Follows a model's forward; hooks that others hung on its modules do not run."""
 
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, nn.Identity) or super().is_leaf_module(m, module_qualified_name)
+
     def call_module(
         self, m: nn.Module, forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:

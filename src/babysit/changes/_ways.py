@@ -15,7 +15,7 @@ from babysit.change import CannotApplyError
 from babysit.changes._models import traced
 
 # Layers and functions through which each unit passes alone; their names.
-UNITWISE_LAYERS: Final = {*activation.__all__, "Identity"} - {
+UNITWISE_LAYERS: Final = set(activation.__all__) - {
     "MultiheadAttention", "Softmax", "Softmax2d", "Softmin", "LogSoftmax", "GLU", "PReLU",
 }  # fmt: skip
 UNITWISE_FUNCTIONS: Final = frozenset(
@@ -145,7 +145,7 @@ class Way:
             return is_placed and size == (width_of(self._source),) and self._owners.is_own(layer)
         is_spatial = name in pooling.__all__ and not self._is_linear and not self._is_flat
         is_unitwise = name in UNITWISE_LAYERS or isinstance(layer, _DropoutNd) or is_spatial
-        return is_torch and is_unitwise
+        return (is_torch and is_unitwise) or isinstance(layer, nn.Identity)
 
     def _passes_function(self) -> bool:
         """Whether a function or method leaves the units apart."""

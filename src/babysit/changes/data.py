@@ -295,10 +295,13 @@ class HoldOut(Change):
     Args:
         share: of the examples; 0 only notes.
         fold: which part, for several that do not overlap: from 0 to 1 / share - 1.
+        unused: share of the examples that are neither learnt from nor judged by: so two trials
+            with the same part held out can learn from more and from fewer.
     """
 
     share: float = 0.25
     fold: int = 0
+    unused: float = 0.0
 
     def __post_init__(self) -> None:
         is_share = is_number(self.share, above=-1e-9, to=0.9)
@@ -306,32 +309,35 @@ class HoldOut(Change):
         is_fold = self.fold == 0 or is_count(self.fold)
         fits = is_fold and (self.fold + 1) * self.share <= 1.0001
         self.require(fold=(fits, "a whole number from 0 to 1 / share - 1"))
+        is_rest = is_number(self.unused, above=-1e-9, to=0.95 - (self.fold + 1) * self.share)
+        self.require(unused=(self.unused == 0 or is_rest, "a share of what is not held out"))
 
     def apply(self, levers: Levers) -> None:
         has_begun: list[bool] = []
 
         def leave_out(call: Any) -> Any:
-            held = None if call.inputs is None else call.spread(self._marks(call.inputs))
-            held = None if held is None else held.to(call.prediction.device)
-            if held is None or len(call.target) != len(held):
+            place = None if call.inputs is None else call.spread(places(call.inputs))
+            place = None if place is None else place.to(call.prediction.device)
+            if place is None or len(call.target) != len(place):
                 if has_begun:
                     return None  # one more term of the loss, of something else than examples
                 raise CannotApplyError("it does not show which examples the losses belong to")
             has_begun[:] = [True]
-            note(levers, call, held)
-            return without(call, held)
+            held = self._marks(place)
+            left_out = held | (place >= 1 - self.unused)
+            note(levers, call, held, left_out)
+            return without(call, left_out)
 
         levers.on_loss(leave_out)
 
-    def _marks(self, inputs: Tensor) -> Tensor:
-        place = places(inputs)
+    def _marks(self, place: Tensor) -> Tensor:
         return (place >= self.fold * self.share) & (place < (self.fold + 1) * self.share)
 
 
-def note(levers: Levers, call: Any, held: Tensor) -> None:
-    """Keep losses and accuracies of both parts of a batch."""
+def note(levers: Levers, call: Any, held: Tensor, left_out: Tensor) -> None:
+    """Keep losses and accuracies of both parts of a batch: learnt from, and held out."""
     with torch.no_grad():
-        for name, rows, is_given in (("training", ~held, False), ("held-out", held, True)):
+        for name, rows, is_given in (("training", ~left_out, False), ("held-out", held, True)):
             if not rows.any():
                 continue
             part = call.part(rows)

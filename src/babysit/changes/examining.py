@@ -20,7 +20,7 @@ from babysit.changes._calls import Call, Reading, aside, on_calls, readings
 from babysit.changes._mixing import Mixing
 
 MAX_MODELS: Final = 4  # of one step that are looked at
-PATIENCE: Final = 3  # steps without a call
+PATIENCE: Final = 3  # first steps without a call
 NUM_PASSES: Final = 3  # in training mode, whose dropout differs
 
 
@@ -82,8 +82,10 @@ class _StepCalls:
 
     def __init__(self) -> None:
         self.latest: dict[nn.Module, Call] = {}
+        self._has_met = False
 
     def meet(self, call: Call) -> None:
+        self._has_met = True
         known = self.latest.get(call.module)
         if known is None or (call.modes[0][1] and not known.modes[0][1]):
             self.latest[call.module] = call
@@ -92,9 +94,9 @@ class _StepCalls:
         """Whether there is any.
 
         Raises:
-            CannotApplyError: there has been none for some steps.
+            CannotApplyError: there has been none in the first steps.
         """
-        if not self.latest and levers.step >= PATIENCE:
+        if not self._has_met and levers.step >= PATIENCE:
             raise CannotApplyError("no module was called with gradients between two steps")
         return bool(self.latest)
 
@@ -204,8 +206,8 @@ class ExamineModes(Change):
     ``eval-mode-loss``. The batch is one that the next step learns from, not the last one.
 
     Args:
-        at_step: when; running statistics need some steps. A training that ends before is
-            examined at its end.
+        at_step: when; running statistics need some steps. Of a training that ends before, the
+            latest of the steps 0, 1, 2, 4, 8 … counts.
     """
 
     at_step: int = 20
@@ -216,7 +218,7 @@ class ExamineModes(Change):
     def apply(self, levers: Levers) -> None:
         calls = _StepCalls()
         losses: list[Any] = []
-        ready: list[tuple[Call, Callable[[Sequence[Tensor]], Tensor]]] = []
+        latest: dict[str, float] = {}
         is_done: list[bool] = []
 
         def keep(loss: Any) -> None:
@@ -226,29 +228,27 @@ class ExamineModes(Change):
         def look(_: Any) -> None:
             if is_done:
                 return
+            step = levers.step
             found = linked(calls.take(), losses)
             losses.clear()
-            if found is not None:
-                ready[:] = [found]
-            if levers.step >= self.at_step:
+            # Now and then: who knows how long the training will last.
+            if found is not None and (step >= self.at_step or step & (step - 1) == 0):
+                latest.update(loss_by_mode(*found))
+            if step >= self.at_step:
+                if not latest:
+                    raise CannotApplyError("no loss is taken of what a model returned, as it is")
+                note()
+
+        def note() -> None:
+            if latest and not is_done:
                 is_done.append(True)
-                examine()
-
-        def examine() -> None:
-            if not ready:
-                raise CannotApplyError("no loss is taken of what a model returned, as it is")
-            for name, value in loss_by_mode(*ready[0]).items():
-                levers.note(f"{name}-mode-loss", value)
-
-        def examine_early() -> None:
-            if ready and not is_done:
-                with suppress(CannotApplyError):
-                    examine()
+                for mode, value in latest.items():
+                    levers.note(f"{mode}-mode-loss", value)
 
         on_calls(levers, calls.meet)
         levers.on_loss(keep)
         levers.before_step(look)
-        levers.in_the_end(examine_early)
+        levers.in_the_end(note)
 
 
 def loss_by_mode(call: Call, loss_of: Callable[[Sequence[Tensor]], Tensor]) -> dict[str, float]:

@@ -81,7 +81,7 @@ def judge(known: Known, lanes: Sequence[Lane]) -> rates.Choice | str:
     references = [one for one in (known.untrained, known.ignorant) if one is not None]
     if known.measure.is_error_rate:
         references = [lanes[0].score] if len(lanes) > 2 else []
-    if rates.has_learnt(best.score, references, choice.noise / len(best.scores) ** 0.5):
+    if rates.has_learnt(best.score, references, choice.noise):
         return choice
     return (
         f"the {known.measure.title} falls at no rate: it is {number(best.score)} at best (at "

@@ -11,7 +11,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from babysit.change import Change
@@ -20,9 +20,9 @@ from babysit.changes.rates import ScaleLearningRate, SetLearningRate, SweepLearn
 from babysit.changes.runs import Reseed
 from babysit.checkup import rates
 from babysit.checkup.answering_rate import Known, answer
-from babysit.checkup.race_scores import Measure, measure_of
+from babysit.checkup.race_scores import measure_of
 from babysit.errors import BabysitError
-from babysit.learning_rate import Lane, RateAnswer, same
+from babysit.learning_rate import Lane, RateAnswer, Sweep, same
 from babysit.run import Training
 from babysit.text import count, number
 from babysit.trial import Result, Trial
@@ -38,9 +38,11 @@ BASE_SHARE: Final = 0.15  # of the time, for the training as it is
 SAFETY: Final = 0.9  # of the time, to keep what was promised
 SLOWER: Final = 1.3  # a step beside another trial, and noted
 MARGIN: Final = 0.3  # seconds to begin and end a process
-LANES: Final = 10  # of one seed, before the finals
+NEARLY: Final = 0.75  # of the training, and the rest is not worth saving
+LANES: Final = 10  # that must be affordable at least
 FINALISTS: Final = 4
 FOREVER: Final = 10_000_000
+RACE, FINALS = "the race", "the finals"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,7 @@ class RateFinder:
         self._started = clock()
         self.pace, self.known = Pace(), Known(label)
         self._by_factor, self._numbers = False, itertools.count(1)
+        self._base_result: Result | None = None
         self.phase = "the training as it is"
 
     @property
@@ -99,6 +102,11 @@ class RateFinder:
     def left(self) -> float:
         """Seconds until the time is over."""
         return max(0.0, SAFETY * self._means.seconds - self.elapsed)
+
+    @property
+    def is_racing(self) -> bool:
+        """Whether it is known by now how long lanes are."""
+        return self.phase in (RACE, FINALS)
 
     @property
     def share_done(self) -> float:
@@ -133,13 +141,22 @@ class RateFinder:
         took = max(base.seconds - base.set_up_seconds, 1e-3)
         self.pace = Pace(set_up_seconds=base.set_up_seconds, step_seconds=took / base.run.steps)
         self.known.whole = base.run.steps if base.outcome == "finished" else None
-        self.known.steps = self._affordable(LANES)
-        self.known.measure = measure_of(training, self.known.steps, is_whole=self.known.is_whole)
-        self.known.steps = self.known.measure.steps or self.known.steps
-        self.known.ignorant = self.known.measure.ignorant(training)
         self.known.current = seen_rate(training)
-        if self.known.is_whole and self.known.measure.kind != "held-out" and self.known.current:
-            self._score(base, self._lane(self.known.current), 0)
+        self._base_result = base
+        self._settle_length(training, short_trials=6)
+
+    def _settle_length(self, training: Training, short_trials: int) -> None:
+        """How long lanes may be, and what they are compared by.
+
+        Args:
+            training: as it is.
+            short_trials: how many come before them.
+        """
+        known = self.known
+        known.steps = self._affordable(short_trials)
+        known.measure = measure_of(training, known.steps, is_whole=known.is_whole)
+        known.steps = known.measure.steps or known.steps
+        known.ignorant = known.measure.ignorant(training)
 
     def _sweep(self) -> Stages:
         self.phase = "range tests"
@@ -157,12 +174,10 @@ class RateFinder:
         self.pace.set_up_seconds = statistics.median(one.set_up_seconds for one in found)
         firsts = []
         for result in found:
-            losses = result.losses.values.tolist()
-            noted = result.noted("learning-rate").values.tolist()
-            num = min(len(losses), len(noted))
-            if num > 2 and math.isfinite(losses[0]):
-                self.known.sweeps.append(rates.read_sweep(noted[:num], losses[:num]))
-                firsts.append(statistics.fmean(losses[: max(1, min(3, num))]))
+            sweep = swept(result)
+            if sweep is not None:
+                self.known.sweeps.append(sweep)
+                firsts.append(float(result.losses.values[:3].mean()))
             self._read_nominal(result)
         if not self.known.sweeps:
             self.known.stopped = f"no loss was seen in range tests{tail(found[0])}"
@@ -182,8 +197,6 @@ class RateFinder:
         if self.known.current is not None and self.known.current > 1.2 * nominal:
             self._by_factor = True  # a warm-up by hand: its first rate says nothing
         elif nominal > 0 and not same(nominal, self.known.current or 0.0):
-            for lane in self.known.lanes:
-                lane.rate = nominal
             self.known.current = nominal
 
     def _find_border(self) -> Stages:
@@ -199,7 +212,7 @@ class RateFinder:
                 *(self._trial("border", steps, self._at(one)) for one in tried)
             )
             for one, result in zip(tried, found, strict=True):
-                if rates.has_exploded(result.losses.values.tolist(), self.known.untrained):
+                if self._diverged(result):
                     self.known.diverging = min(one, self.known.diverging or math.inf)
             below = [r for r in tried if self.known.diverging is None or r < self.known.diverging]
             if below:
@@ -214,36 +227,39 @@ class RateFinder:
             )
 
     def _race(self) -> Stages:
-        self.phase = "the race"
-        self.known.steps = min(self.known.steps, max(MIN_STEPS, self._affordable(LANES - 2)))
+        self.phase = RACE
+        base = self._base_result
+        if base is not None:  # libraries are loaded by now: trials begin sooner
+            self._settle_length(next(iter(base.run.trainings.values())), short_trials=0)
+            if self.known.is_whole and self.known.measure.kind != "held-out" and self.known.current:
+                self._score(base, self._lane(self.known.current), 0)
         hint = rates.hint(self.known.sweeps)
         first = rates.coarse(self._top, hint)
         current = self.known.current
-        if current and first[-1] / 30 < current < self._top and not self._has_lane(current):
+        if current and first[-1] / 100 < current < self._top and not self._has_lane(current):
             first.append(current)
-        yield from self._run_lanes(first, 0)
+        yield from self._run_lanes([(rate, 0) for rate in first])
         lowest = min(first[-1], hint or first[-1]) / 1e3
-        for _ in range(4):
+        for _ in range(6):
             beyond = rates.further(self.known.lanes, self._top, lowest)
             if not beyond or not self._affords(len(beyond)):
                 break
-            yield from self._run_lanes(beyond, 0)
+            yield from self._run_lanes([(rate, 0) for rate in beyond])
         between = rates.finer(self.known.lanes, self.known.most)
         if between and self._affords(len(between)):
-            yield from self._run_lanes(between, 0)
-        self.phase = "the finals"
-        for seed in range(1, self._means.seeds):
-            best = [
-                one.rate for one in rates.finalists(self.known.lanes, self.known.most, FINALISTS)
-            ]
-            if not best or not self._affords(len(best)):
+            yield from self._run_lanes([(rate, 0) for rate in between])
+        yield from self._finals()
+
+    def _finals(self) -> Stages:
+        """The best rates under more seeds, one after the other as the time allows."""
+        self.phase = FINALS
+        for last in range(1, self._means.seeds):
+            best = rates.finalists(self.known.lanes, self.known.most, FINALISTS)
+            seeds = range(1, last + 1)
+            missing = [(one.rate, seed) for seed in seeds for one in best if seed not in one.scores]
+            if not missing or not self._affords(len(missing)):
                 return
-            unseen = [rate for rate in best if seed not in self._lane(rate).scores]
-            for earlier in range(1, seed):
-                late = [rate for rate in best if earlier not in self._lane(rate).scores]
-                if late:
-                    yield from self._run_lanes(late, earlier)
-            yield from self._run_lanes(unseen, seed)
+            yield from self._run_lanes(missing)
 
     # -- trials --------------------------------------------------------------------------
 
@@ -265,30 +281,35 @@ class RateFinder:
             return ScaleLearningRate(factor=rate / self.known.current)
         return SetLearningRate(rate=rate)
 
-    def _run_lanes(self, wanted: Sequence[float], seed: int) -> Stages:
+    def _run_lanes(self, wanted: Sequence[tuple[float, int]]) -> Stages:
+        """Run these rates under these seeds to the end, and note how well they did."""
         steps = FOREVER if self.known.is_whole else self.known.steps
         held = (HoldOut(share=0.2),) if self.known.measure.kind == "held-out" else ()
-        trials = [self._trial("race", steps, self._at(rate), *held, seed=seed) for rate in wanted]
-        results = yield from self._try(*trials)
-        if held and any("hold-out" in key for one in results for key in one.refusals):
-            self.known.measure = Measure(
-                kind="training", is_plain_descent=self.known.measure.is_plain_descent
-            )
-        for rate, result in zip(wanted, results, strict=True):
+        results = yield from self._try(
+            *(self._trial("race", steps, self._at(rate), *held, seed=s) for rate, s in wanted)
+        )
+        if held and any(HoldOut.name() in key for one in results for key in one.refusals):
+            self.known.measure = replace(self.known.measure, kind="training")
+        for (rate, seed), result in zip(wanted, results, strict=True):
             self._score(result, self._lane(rate), seed)
 
     def _score(self, result: Result, lane: Lane, seed: int) -> None:
         if result.outcome in ("cut off", "hung", "out of memory"):
             return
-        losses = result.losses.values.tolist()
-        end = self.known.measure.score(result, result.run.steps)
-        if rates.has_exploded(losses, self.known.untrained) or end is None:
+        if self._diverged(result):
             lane.scores[seed] = math.inf
             return
-        lane.scores[seed] = end if math.isfinite(end) else math.inf
+        end = self.known.measure.score(result, result.run.steps)
         half = self.known.measure.score(result, result.run.steps / 2)
+        if end is not None:
+            lane.scores[seed] = end if math.isfinite(end) else math.inf
         if half is not None:
             lane.halfway[seed] = half
+
+    def _diverged(self, result: Result) -> bool:
+        """Whether the loss exploded, or the script itself gave up."""
+        losses = result.losses.values.tolist()
+        return result.outcome == "crashed" or rates.has_exploded(losses, self.known.untrained)
 
     def _lane(self, rate: float) -> Lane:
         for lane in self.known.lanes:
@@ -302,13 +323,14 @@ class RateFinder:
 
     # -- means ---------------------------------------------------------------------------
 
-    def _affordable(self, num_lanes: int) -> int:
-        """Steps that each of so many lanes may take, at most those of the training."""
-        others = 6 * self.pace.cost(SWEEP_STEPS) if not self.known.lanes else 0.0
-        each = (self.left * self._workers - others) / num_lanes
-        each -= self.pace.cost(0)
+    def _affordable(self, short_trials: int) -> int:
+        """Steps that each lane may take, at most those of the training."""
+        before = short_trials * self.pace.cost(SWEEP_STEPS)
+        each = (self.left * self._workers - before) / LANES - self.pace.cost(0)
         steps = max(MIN_STEPS, int(each / (SLOWER * max(self.pace.step_seconds, 1e-6))))
-        return min(steps, self.known.whole) if self.known.whole is not None else steps
+        if self.known.whole is not None and steps >= NEARLY * self.known.whole:
+            return self.known.whole
+        return steps
 
     def _affords(self, num: int) -> bool:
         rounds = math.ceil(num / self._workers)
@@ -320,6 +342,16 @@ class RateFinder:
         if self.known.diverging is not None:
             return self.known.diverging
         return rates.STEP * (self.known.standing or SWEPT[1])
+
+
+def swept(result: Result) -> Sweep | None:
+    """The range test that a trial made; ``None`` where it has no losses."""
+    losses = result.losses.values.tolist()
+    noted = result.noted("learning-rate").values.tolist()
+    num = min(len(losses), len(noted))
+    if num < 3 or not math.isfinite(losses[0]):
+        return None
+    return rates.read_sweep(noted[:num], losses[:num])
 
 
 def seen_rate(training: Training) -> float | None:

@@ -20,8 +20,12 @@ EXPLODED: Final = 4.0  # times the best: where finders stop
 LEFT_OUT: Final = (10, 5)  # fastai: the first tenth, and the last five points
 STEP: Final = 3.0  # A2 divides by 3
 SAFETY: Final = 2.0  # as far as this an answer stays below what diverged
-AS_GOOD: Final = 0.02  # a lower rate whose loss is worse by less than this is preferred
+NOTHING: Final = 1e-4  # of the untrained net's loss
+BOWL: Final = 1.0  # rates worse by more than this say nothing of where the best lies
+REACH: Final = 12.0  # nor do those as many times away
+AS_GOOD: Final = 0.01  # a lower rate whose loss is worse by less than this is preferred
 LEARNT: Final = 0.03  # less than that share of the loss, and nothing was learnt
+LUCK: Final = 0.05  # at most so much of a loss is put down to luck
 NEAR: Final = 0.1  # worse by no more than this: within the range
 
 
@@ -125,7 +129,7 @@ class Choice:
     Args:
         low, high: the range of rates whose loss is nearly as good.
         is_bracketed: whether lower and higher rates were seen to be worse.
-        noise: how much scores of one rate vary with the seed, as a share.
+        score: of the best rate tried, and ``noise`` its standard error.
     """
 
     rate: float
@@ -137,10 +141,14 @@ class Choice:
 
 
 def relative(scores: Mapping[float, float], untrained: float | None = None) -> dict[float, float]:
-    """How much worse than the best each is, as a share: of the best, or of what was gained."""
+    """How much worse than the best each is, as a share: of the best, or of what was gained.
+
+    Losses that are nothing beside that of the untrained net are as good as one another.
+    """
     best = min(scores.values())
     if best > 0:
-        return {key: score / best - 1 for key, score in scores.items()}
+        least = max(best, NOTHING * (untrained or 0.0))
+        return {key: max(score, least) / least - 1 for key, score in scores.items()}
     gained = (untrained if untrained is not None else max(scores.values())) - best
     return {key: (score - best) / gained if gained > 0 else 0.0 for key, score in scores.items()}
 
@@ -157,8 +165,8 @@ def choose(
 ) -> Choice | None:
     """The rate to train with; ``None`` if every one diverged.
 
-    Of the rates with the most seeds the best by a curve laid through all; a lower one that is as
-    good comes first.
+    The lowest point of a bowl laid through the rates around the best, not above it; a lower rate
+    that is as good, but for luck, comes first.
 
     Args:
         border: the lowest rate that is known to diverge besides.
@@ -171,37 +179,44 @@ def choose(
     if not sound:
         return None
     worse = relative({lane.rate: lane.score for lane in sound}, untrained)
-    curve = smoothed_worse(sound, worse)
     allowed = [one for one in sound if one.rate <= most] or sound[:1]
-    best = min(allowed, key=lambda one: curve[one.rate])
-    best = next(one for one in allowed if curve[one.rate] <= curve[best.rate] + AS_GOOD)
-    low, high = reach(
-        [(r, w) for r, w in worse.items() if r <= most] or [(best.rate, 0)], best.rate
-    )
+    best = min(allowed, key=lambda one: worse[one.rate])
+    luck = min(noise(best) / abs(best.score), LUCK) if best.score else 0.0
+    good = max(AS_GOOD, luck)
+    lower = [one for one in allowed if one.rate < best.rate and worse[one.rate] <= good]
+    fitted = vertex(sound, worse, best.rate)
+    rate = lower[0].rate if lower else min(fitted or best.rate, max(most, best.rate))
+    curve = [(one, share) for one, share in worse.items() if one <= max(most, best.rate)]
+    low, high = reach(curve, best.rate)
     rates = [lane.rate for lane in lanes if lane.scores]
     return Choice(
-        rate=best.rate, low=low, high=max(high, best.rate), score=best.score,
-        is_bracketed=min(rates) < best.rate < max([*rates, border or 0.0]), noise=noise(sound),
+        rate=rate, low=min(low, rate), high=max(high, rate), score=best.score,
+        is_bracketed=min(rates) < best.rate < max([*rates, border or 0.0]), noise=noise(best),
     )  # fmt: skip
 
 
-def smoothed_worse(lanes: Sequence[Lane], worse: Mapping[float, float]) -> dict[float, float]:
-    """The shares by which rates are worse, each averaged a little with its neighbours.
+def vertex(lanes: Sequence[Lane], worse: Mapping[float, float], best: float) -> float | None:
+    """The lowest point of a parabola through the rates around the best, weighed by their seeds.
 
-    A rate of one seed leans more on them than one of three; neighbours are those within a factor
-    of 2.
+    It lies between the best and its lower neighbour, since too high does more harm than too low;
+    ``None`` where too few rates are near, or where they make no bowl.
     """
-    found = {}
-    for lane in lanes:
-        near = [one for one in lanes if one is not lane and near_to(one.rate, lane.rate)]
-        weights = [(lane, 4.0 * len(lane.scores)), *((one, 1.0 * len(one.scores)) for one in near)]
-        total = sum(weight for _, weight in weights)
-        found[lane.rate] = sum(weight * worse[one.rate] for one, weight in weights) / total
-    return found
+    near = [one for one in lanes if worse[one.rate] < BOWL and is_near(one.rate, best, REACH)]
+    if len(near) < 4:
+        return None
+    import numpy as np
+
+    places = np.log([one.rate / best for one in near])
+    heights = np.log1p([worse[one.rate] for one in near])
+    weights = np.sqrt([len(one.scores) for one in near])
+    bend, slope, _ = (float(one) for one in np.polyfit(places, heights, 2, w=weights))
+    if bend <= 0:
+        return None
+    return best * math.exp(min(max(-slope / (2 * bend), -math.log(STEP) / 2), 0.0))
 
 
-def near_to(one: float, other: float) -> bool:
-    return abs(math.log(one / other)) < math.log(2.0)
+def is_near(one: float, other: float, factor: float) -> bool:
+    return abs(math.log(one / other)) < math.log(factor)
 
 
 def reach(curve: Sequence[tuple[float, float]], rate: float) -> tuple[float, float]:
@@ -225,43 +240,46 @@ def _crossing(points: Sequence[tuple[float, float]], level: float) -> float:
     return points[-1][0]
 
 
-def noise(lanes: Sequence[Lane]) -> float:
-    """The median spread between seeds of one rate, as a share of its score."""
-    spreads = [
-        statistics.stdev(lane.scores.values()) / abs(lane.score)
-        for lane in lanes
-        if len(lane.scores) > 1 and lane.score
-    ]
-    return statistics.median(spreads) if spreads else 0.0
+def noise(lane: Lane) -> float:
+    """How much a rate's score varies with the seed: the standard error of its mean."""
+    if len(lane.scores) < 2:
+        return 0.0
+    return statistics.stdev(lane.scores.values()) / math.sqrt(len(lane.scores))
 
 
 def coarse(border: float, hinted: float | None) -> list[float]:
-    """The first rates of a race: from below what diverges down to a thirtieth of it (A2).
-
-    Where range tests point lower, it goes down to there.
-    """
-    lowest = border / 31
-    if hinted is not None:
-        lowest = min(lowest, max(hinted / 1.5, border / 2000))
-    found, rate = [], border / STEP
-    while rate > lowest:
-        found.append(rate)
-        rate /= STEP
-    return found
+    """The first rates of a race: those at 1/3 to 1/27 of what diverges (A2), or near a hint."""
+    if hinted is None:
+        return [border / STEP**power for power in (1, 2, 3)]
+    top = min(hinted * STEP, border / STEP)
+    return [top / STEP**power for power in range(3)]
 
 
 def further(lanes: Sequence[Lane], border: float, lowest: float) -> list[float]:
-    """Rates beyond the ends, as long as the best lies at an end (B9); none when it is inside."""
+    """Rates beside the best, a factor of 3 away, where none was tried so far (B9).
+
+    Where the best is the lowest, one more below; where all diverged, two below.
+    """
     sound = [lane for lane in lanes if lane.scores and not lane.has_diverged]
-    rates = sorted(lane.rate for lane in lanes if lane.scores)
-    best = min(sound, key=lambda one: one.score).rate if sound else rates[0]
-    if best == rates[0]:
-        wanted = [best / STEP, best / STEP**2]
-    elif best == rates[-1]:
-        wanted = [best * STEP]
-    else:
-        wanted = []
-    return [rate for rate in wanted if lowest <= rate < 0.99 * border]
+    tried = [lane.rate for lane in lanes if lane.scores]
+    best = min(sound, key=lambda one: one.score).rate if sound else min(tried)
+    wanted = [best / STEP]
+    if best == min(tried):
+        wanted.append(best / STEP**2)
+    if sound:
+        wanted.append(best * STEP)
+    return [
+        rate
+        for rate in wanted
+        if lowest <= rate < 0.99 * border
+        and not any(lies_between(one, best, rate) for one in tried if one != best)
+    ]
+
+
+def lies_between(rate: float, best: float, wanted: float) -> bool:
+    """Whether a rate lies on the way from the best to a wanted one, or just beyond it."""
+    way = math.log(rate / best) / math.log(wanted / best)
+    return 0 < way < 1.3
 
 
 def finer(lanes: Sequence[Lane], most: float) -> list[float]:
@@ -271,11 +289,11 @@ def finer(lanes: Sequence[Lane], most: float) -> list[float]:
         return []
     best = min(sound, key=lambda one: one.score).rate
     found = [best * math.sqrt(STEP), best / math.sqrt(STEP)]
-    return [one for one in found if one <= most and not any(near(one, lane) for lane in lanes)]
-
-
-def near(rate: float, lane: Lane) -> bool:
-    return abs(math.log(rate / lane.rate)) < math.log(1.2)
+    return [
+        one
+        for one in found
+        if one <= most and not any(is_near(one, lane.rate, 1.2) for lane in lanes)
+    ]
 
 
 def finalists(lanes: Sequence[Lane], most: float, num: int = 3) -> list[Lane]:
@@ -329,12 +347,16 @@ def has_exploded(losses: Sequence[float], untrained: float | None) -> bool:
     return end > exploded(untrained, untrained) / 2
 
 
-def has_learnt(score: float, references: Sequence[float], noise_share: float) -> bool:
-    """Whether a loss lies clearly below what it is without learning."""
+def has_learnt(score: float, references: Sequence[float], noise: float) -> bool:
+    """Whether a loss lies clearly below what it is without learning.
+
+    Args:
+        noise: the standard error of the score.
+    """
     reference = min(references, default=math.inf)
     if not math.isfinite(reference):
         return True
-    return reference - score > max(LEARNT, 2 * noise_share) * abs(reference)
+    return reference - score > max(LEARNT * abs(reference), 2 * noise)
 
 
 def rounded(rate: float) -> float:

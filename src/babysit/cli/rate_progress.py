@@ -32,7 +32,7 @@ class RateTeller:
         """Something has changed, or a moment has passed."""
         if self._stream is None:
             return
-        if finder.pace.step_seconds and not self._knows_length:
+        if finder.is_racing and not self._knows_length:
             self._knows_length = True
             self._say(length(finder))
         if is_terminal(self._stream):

@@ -24,7 +24,7 @@ from babysit.errors import BabysitError
 from babysit.gradient_check import GradientCheck, GradientMismatch
 from babysit.instrument import sources
 from babysit.instrument.gradcheck import gradcheck
-from babysit.instrument.gradients.calls import flat, first_line, is_real, undisturbed
+from babysit.instrument.gradients.calls import first_line, flat, is_real, undisturbed
 from babysit.instrument.patches import Patches
 
 MAX_FUNCTIONS: Final = 32
@@ -77,6 +77,7 @@ class FunctionExamination:
     def __init__(self, patches: Patches | None = None) -> None:
         self._patches = Patches() if patches is None else patches
         self._functions: dict[type, Function] = {}
+        self._is_examining = False
 
     def attach(self) -> None:
         """From here on calls are kept; before the script binds a function's ``apply``."""
@@ -89,7 +90,8 @@ class FunctionExamination:
         original = vars(torch.autograd.Function)["apply"].__func__
 
         def apply(kind: Any, *args: Any, **kwargs: Any) -> Any:
-            if not torch.compiler.is_compiling() and not kwargs and torch.is_grad_enabled():
+            is_ready = not (self._is_examining or kwargs or torch.compiler.is_compiling())
+            if is_ready and torch.is_grad_enabled():
                 self._keep(kind, args)
             return original(kind, *args, **kwargs)
 
@@ -113,6 +115,7 @@ class FunctionExamination:
 
     def results(self) -> FunctionResults:
         """Examine all that was kept; the training should be over."""
+        self._is_examining = True
         errors: dict[str, list[float]] = {}
         surrogates: list[str] = []
         unjudged: dict[str, str] = {}
@@ -130,6 +133,7 @@ class FunctionExamination:
                     surrogates.append(name)
             else:
                 unjudged[name] = why
+        self._is_examining = False
         return FunctionResults(
             errors=errors, surrogates=surrogates, places=places, unjudged=unjudged
         )

@@ -41,14 +41,19 @@ def find_rate(patient: Patient, folder: Path, means: Means, show: Show) -> RateA
 
     pool = Pool(folder, train)
     finder = RateFinder(patient.label, means, workers=pool.workers)
-    try:
+    with suppress(KeyboardInterrupt):
         show(finder)
         warm_up()
         conduct(finder, pool, partial(show, finder), learn)
-    except KeyboardInterrupt:
-        pool.cut_off()
-        finder.known.is_cut_off = True
     return finder.answer()
+
+
+class CutOffError(KeyboardInterrupt):
+    """The user has ended it; what has come of the trials at work is kept."""
+
+    def __init__(self, results: list[Result]) -> None:
+        super().__init__()
+        self.results = results
 
 
 def find_rate_of_script(target: Target, means: Means, show: Show) -> RateAnswer:
@@ -67,22 +72,37 @@ def conduct(
     """
     stages = finder.conduct()
     results: list[Result] | None = None
-    with suppress(StopIteration):
+    try:
         while True:
             trials = next(stages) if results is None else stages.send(results)
             is_base = results is None
             results = run_all(trials, pool, tick)
             if is_base:
                 learn(results[0])
+    except CutOffError as end:
+        finder.known.is_cut_off = True
+        with suppress(StopIteration):
+            stages.send(end.results)
+    except StopIteration:
+        return
 
 
 def run_all(trials: Sequence[Trial], pool: Pool, tick: Callable[[], None]) -> list[Result]:
-    """The results of trials, in their order."""
+    """The results of trials, in their order.
+
+    Raises:
+        CutOffError: the user has had enough.
+    """
     waiting = list(trials)
     found: dict[str, Result] = {}
-    while waiting or pool.running:
-        while waiting and pool.has_room:
-            pool.start(waiting.pop(0))
-        result = pool.wait(tick)
-        found[result.trial.name] = result
+    try:
+        while waiting or pool.running:
+            while waiting and pool.has_room:
+                pool.start(waiting.pop(0))
+            result = pool.wait(tick)
+            found[result.trial.name] = result
+    except KeyboardInterrupt:
+        found |= {one.trial.name: one for one in pool.cut_off()}
+        found |= {one.name: Result(trial=one, outcome="cut off", seconds=0.0) for one in waiting}
+        raise CutOffError([found[trial.name] for trial in trials]) from None
     return [found[trial.name] for trial in trials]

@@ -35,8 +35,8 @@ EXPERIMENTS: Final[dict[str, Signal]] = {
         absent=CHECKUP,
     ),
     "cross-example-influence": Signal(
-        meaning="how much an output changes when the other examples are replaced, relative to "
-        "its own being replaced: the largest over first, middle and last example",
+        meaning="gradient of an example's output by the other examples, relative to that by its "
+        "own input: the largest over some examples",
         absent=CHECKUP,
     ),
     "blank-input-loss": Signal(

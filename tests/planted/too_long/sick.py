@@ -5,7 +5,7 @@ from sklearn.datasets import load_diabetes
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-EPOCHS = 100
+EPOCHS = 90
 
 torch.manual_seed(5)
 diabetes = load_diabetes()

@@ -17,9 +17,10 @@ class BatchMixing(Rule):
         reads the wrong examples. In use, with other neighbours, it answers differently.
 
     How it decides:
-        By an experiment: the other examples of a batch are replaced, and the change of an
-        example's output is compared with the change when the example itself is replaced. The most
-        influenced example counts: one that a recurrence reads first is influenced by none.
+        By an experiment: the gradient of some examples' outputs, along random directions, by the
+        inputs of all examples of the batch, in evaluation mode. By the others it is exactly zero
+        where they are kept apart. The most influenced example counts: one that a recurrence reads
+        first is influenced by none.
 
     What to do:
         Follow the shapes through the model by name; ``batch_first=True`` for recurrent layers,
@@ -27,8 +28,8 @@ class BatchMixing(Rule):
 
     When it is wrong:
         Batch norm in training mode mixes examples by design; the experiment runs in evaluation
-        mode. Models that compare the examples of a batch on purpose (graphs, set models,
-        contrastive heads) do depend on one another.
+        mode. Models that compare the examples of a batch on purpose (graphs, set models) are told
+        by the same neighbours at every step, or by arguments of another length, and not judged.
     """
 
     since = "0.1"
@@ -38,9 +39,7 @@ class BatchMixing(Rule):
     explains = (*AFTERMATH, "train-validation-mismatch", "input-ignored")
     max_influence = threshold(
         default=0.01, unit="share of an example's own influence",
-        why="a net, a convolution with batch norm and an LSTM that keep examples apart "
-        "show 0 (4 seeds each); an LSTM over the batch 0.34 to 3 at its most "
-        "influenced example, 0 at its first",
+        why="exactly 0 on all of 307 healthy programs; 0.07 to 2.3 on four sick ones",
     )  # fmt: skip
     examples = (
         sick(cross_example_influence=[0.4]),
@@ -55,8 +54,8 @@ class BatchMixing(Rule):
         yield Finding(
             severity=self.severity,
             confidence=0.95,
-            message="an example's output changes with the other examples of its batch, by "
-            f"{percent(influence)} of what its own input changes",
+            message="an example's output hangs on the other examples of its batch, by "
+            f"{percent(influence)} of what it does on its own input",
             where=run.source("backward"),
             evidence=(
                 Evidence(signal="cross-example-influence", value=influence,
