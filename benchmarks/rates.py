@@ -70,11 +70,11 @@ and the reason. It changes nothing: every trial is a process of its own.
    four under more seeds. It is as long as the training where the time (`--seconds`) suffices, else
    as long as it allows. Rates are compared by the script's own evaluation, else by examples held
    out of its batches, else by the training loss.
-5. The answer is the lowest point of a bowl through the means over seeds, or a lower rate that is
-   as good but for luck; never within a factor of 2 of one that diverged. Where no rate brings the
-   loss clearly below what it is without learning there is no number, and it says so. After a
-   short race a rate is lowered where longer ones preferred lower rates, and the confidence is
-   lower.
+5. The answer is the lowest point of a bowl through the means over seeds, not above the best rate
+   tried; where they make no bowl, the lowest rate that is as good but for luck. It is never within
+   a factor of 2 of one that diverged. Where no rate brings the loss clearly below what it is
+   without learning there is no number, and it says so. After a short race the rate is lowered
+   where longer ones preferred lower rates, and the confidence is lower.
 
 The range holds the rates whose loss is within 10 % of the best, read between those tried. The
 confidence is `high` where rates raced to the training's end under three seeds or more and lower

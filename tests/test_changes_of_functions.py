@@ -128,7 +128,7 @@ NORMS = [
     nn.BatchNorm1d(6),
     nn.LayerNorm(6),
     nn.GroupNorm(2, 6),
-    nn.InstanceNorm1d(6),
+    nn.InstanceNorm1d(32),
     nn.RMSNorm(6),
 ]
 

@@ -61,10 +61,11 @@ def test_a_module_that_is_not_there_is_told_with_similar_ones() -> None:
     ("model", "layer", "data", "message"),
     [
         (chain()(), "1", DATA[:8], "`1` (Linear) takes (8, 6) and gives (8, 2)"),
+        (Reading(), "attend.out_proj", SEQUENCES, "`attend.out_proj` is not called as a module"),
         (Reading(), "core", SEQUENCES, "`core` (LSTM) takes (8, 5, 6) and gives a tuple"),
     ],
 )
-def test_a_module_of_another_output_than_input_cannot_be_dropped(
+def test_a_module_that_cannot_be_dropped_is_told_with_the_reason(
     model: nn.Module, layer: str, data: Tensor, message: str
 ) -> None:
     assert refusal(DropModule(layer=layer), model, data=data, labels=LABELS[:8]) == message

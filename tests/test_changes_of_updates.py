@@ -351,10 +351,12 @@ def test_a_sweep_grows_geometrically_and_stops() -> None:
     expected = [0.001 * 10 ** (0.5 * step) for step in range(5)]
     assert run.rates == pytest.approx(expected)
     assert run.num_steps == 5
-    assert [(step, name) for step, name, _ in run.levers.notes] == [
-        (step, "learning-rate") for step in range(5)
+    noted = [(step, value) for step, name, value in run.levers.notes if name == "learning-rate"]
+    assert [step for step, _ in noted] == list(range(5))
+    assert [value for _, value in noted] == pytest.approx(expected)
+    assert [note for note in run.levers.notes if note[1] == "nominal-rate"] == [
+        (0, "nominal-rate", pytest.approx(0.1))
     ]
-    assert [value for *_, value in run.levers.notes] == pytest.approx(expected)
 
 
 def test_a_sweep_overrides_schedules_and_keeps_the_ratio_of_groups() -> None:

@@ -71,7 +71,7 @@ class Lab:
     @property
     def seconds_per_step(self) -> float:
         """Of the training as it is, without what watching it so closely took."""
-        watched = self.base.run.ending.get("overhead", {}).get("seconds", 0.0)
+        watched: float = self.base.run.ending.get("overhead", {}).get("seconds", 0.0)
         took = self.base.seconds - self.base.set_up_seconds - watched
         return max(took, 1e-3) / max(self.base.run.steps, 1)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
-
-SURE: Final = 0.9  # of a class, from which on a model is taken at its word
 
 
 def places(inputs: Tensor) -> Tensor:
@@ -46,17 +44,20 @@ def rightness(call: Any, wanted: Tensor) -> float | None:
     return None
 
 
-def sureness(call: Any, wanted: Tensor) -> tuple[float, float] | None:
-    """Shares of rows whose class the model is sure of, and is sure of another than the label."""
+def wrong_by_sureness(call: Any, wanted: Tensor) -> tuple[float, float] | None:
+    """The shares that are labelled otherwise, of the quarter a model is surest of and the next."""
     scores = call.prediction.detach()
     if call.function == "cross_entropy" and scores.dim() == 2 and wanted.dim() == 1:
         top, guess = scores.softmax(dim=1).max(dim=1)
         is_wrong = guess != wanted
     elif call.function.startswith("binary_") and scores.shape == wanted.shape:
         chances = scores.sigmoid() if call.function.endswith("logits") else scores
-        top = torch.maximum(chances, 1 - chances)
-        is_wrong = (chances > 0.5) != (wanted > 0.5)
+        top = torch.maximum(chances, 1 - chances).reshape(-1)
+        is_wrong = ((chances > 0.5) != (wanted > 0.5)).reshape(-1)
     else:
         return None
-    is_sure = top >= SURE
-    return float(is_sure.float().mean()), float((is_sure & is_wrong).float().mean())
+    quarter = len(top) // 4
+    if not quarter:
+        return None
+    ordered = is_wrong[top.argsort(descending=True)].float()
+    return float(ordered[:quarter].mean()), float(ordered[quarter : 2 * quarter].mean())

@@ -6,8 +6,9 @@ import difflib
 import functools
 import inspect
 import itertools
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -88,6 +89,13 @@ def while_models_run(levers: Levers, during: During) -> None:
     levers.on_model(models.add)
     levers.replace(nn.Module, "__call__", call)
     levers.replace(torch.autograd, "_engine_run_backward", backward)
+
+
+def eagerly() -> AbstractContextManager[Any]:
+    """Run what is compiled as it was written: compilation cannot follow all that we do."""
+    has_compiled = "torch._dynamo" in sys.modules  # not imported for this alone: it takes seconds
+    set_stance = getattr(torch.compiler, "set_stance", None)  # since PyTorch 2.6
+    return set_stance("force_eager") if set_stance and has_compiled else nullcontext()
 
 
 def is_trained(levers: Levers) -> bool:

@@ -18,7 +18,7 @@ from torch.utils.data import (
 )
 
 from babysit.change import CannotApplyError, Change, Levers, is_count, is_number
-from babysit.changes._holding import places, rightness, sureness
+from babysit.changes._holding import places, rightness, wrong_by_sureness
 
 KEPT_TARGETS: Final = 64  # of earlier batches, to draw a label from where a batch has but one
 
@@ -289,8 +289,8 @@ class HoldOut(Change):
     the loss functions of PyTorch leave them out: not batch norm, nor a term of the loss that is
     written by hand. Noted are ``training-loss``, ``held-out-loss`` and, for classes,
     ``training-accuracy`` and ``held-out-accuracy``; for the held-out ones with the labels that
-    the script gave, ``held-out-sure`` and ``held-out-sure-wrong``: the shares of those the model
-    is sure of, and sure of another class.
+    the script gave, ``held-out-surest-wrong`` and ``held-out-next-wrong``: the shares labelled
+    otherwise of the quarter that the model is surest of, and of the next.
 
     Args:
         share: of the examples; 0 only notes.
@@ -348,10 +348,10 @@ def note(levers: Levers, call: Any, held: Tensor, left_out: Tensor) -> None:
             right = rightness(part, target)
             if right is not None:
                 levers.note(f"{name}-accuracy", right)
-            sure = sureness(part, target) if is_given else None
-            if sure is not None:
-                levers.note("held-out-sure", sure[0])
-                levers.note("held-out-sure-wrong", sure[1])
+            quarters = wrong_by_sureness(part, target) if is_given else None
+            if quarters is not None:
+                levers.note("held-out-surest-wrong", quarters[0])
+                levers.note("held-out-next-wrong", quarters[1])
 
 
 def without(call: Any, held: Tensor) -> Any:

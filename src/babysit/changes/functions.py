@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_map
 from torch.utils.weak import WeakIdKeyDictionary
 
 from babysit.change import CannotApplyError, Change, Levers, is_number
-from babysit.changes._models import while_models_run
+from babysit.changes._models import eagerly, while_models_run
 
 Answer = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 ACTIVATIONS: Final[dict[str, tuple[type[nn.Module], Callable[..., Tensor]]]] = {
@@ -76,8 +76,11 @@ class WhileModelsRun(TorchFunctionMode):
     def _enter(self, model: nn.Module) -> Iterator[None]:
         self._running.append(model)
         try:
-            with self if len(self._running) == 1 else nullcontext():
+            if len(self._running) > 1:
                 yield
+            else:
+                with eagerly(), self:
+                    yield
         finally:
             self._running.pop()
 

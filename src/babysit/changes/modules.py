@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from babysit.change import CannotApplyError, Change, Levers
-from babysit.changes._models import Fresh, no_such_module, plain, untouched, while_models_run
+from babysit.changes._models import (
+    Fresh,
+    eagerly,
+    no_such_module,
+    plain,
+    untouched,
+    while_models_run,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +45,9 @@ class DropModule(Change):
                 return
             own = {plain(name): name for name, _ in model.named_modules() if name}
             names.update(own)
-            if self.layer in own:
-                path, _, slot = own[self.layer].rpartition(".")
+            name = own.get(plain(self.layer))
+            if name is not None:
+                path, _, slot = name.rpartition(".")
                 bypass = Bypass(self.layer, model.get_submodule(path), slot)
                 bypasses.append(bypass)
                 levers.in_the_end(bypass.undo)
@@ -47,11 +55,17 @@ class DropModule(Change):
         def look(_: Optimizer) -> None:
             if not bypasses:
                 raise CannotApplyError(no_such_module(self.layer, names))
+            if not any(bypass.is_tried for bypass in bypasses):
+                raise CannotApplyError(f"`{self.layer}` is not called as a module")
             reasons = [bypass.why_not for bypass in bypasses]
             if all(reasons):
                 raise CannotApplyError(str(reasons[0]))
 
+        def during(_: nn.Module) -> AbstractContextManager[Any]:
+            return nullcontext() if all(one.is_tried for one in bypasses) else eagerly()
+
         levers.on_model(drop)
+        while_models_run(levers, during)
         levers.on_optimizer(look)
 
 
@@ -59,6 +73,7 @@ class Bypass(nn.Identity):
     """Stands in a module's place and gives back what it is given.
 
     Attributes:
+        is_tried: it ran, so that it is known whether the module can be dropped.
         why_not: the module cannot be dropped, and has its place again.
     """
 
@@ -66,7 +81,7 @@ class Bypass(nn.Identity):
         super().__init__()
         self._name, self._slot = name, slot
         self._parent, self._original = (parent,), (parent._modules[slot],)  # no children of ours
-        self._is_tried = False
+        self.is_tried = False
         self.why_not: str | None = None
         self.train(parent.training)
         parent._modules[slot] = self
@@ -76,13 +91,22 @@ class Bypass(nn.Identity):
         if self._parent[0]._modules.get(self._slot) is self:
             self._parent[0]._modules[self._slot] = self._original[0]
 
+    def __getattr__(self, name: str) -> Any:
+        """What others read of the module, such as a tied weight."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name.startswith("__") or "_original" not in vars(self):
+                raise
+            return getattr(self._original[0], name)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The first argument, if the module would give something of its shape."""
         (original,) = self._original
         assert original is not None
         given = next(iter((*args, *kwargs.values())), None)
-        if not self._is_tried:
-            self._is_tried = True
+        if not self.is_tried:
+            self.is_tried = True
             with untouched(original):
                 copies = [one.clone() if isinstance(one, Tensor) else one for one in args]
                 taken, made = shape_of(given), shape_of(original(*copies, **kwargs))

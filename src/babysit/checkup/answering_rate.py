@@ -73,7 +73,7 @@ def judge(known: Known, lanes: Sequence[Lane]) -> rates.Choice | str:
     if known.stopped:
         return known.stopped
     if not lanes:
-        return "it was ended before any rate was tried"
+        return "it was ended before any rate had raced"
     choice = rates.choose(lanes, border=known.diverging, untrained=known.untrained)
     if choice is None:
         return f"the loss became NaN or exploded at all {count(len(lanes), 'rate')} tried"
@@ -114,6 +114,8 @@ def reason(known: Known, choice: rates.Choice, seeds: int, ahead: float) -> str:
         f"best {known.measure.title} of {count(len(known.lanes), 'rate')}: "
         f"{number(choice.score)} after {length} of the training ({count(seeds, 'seed')})"
     )
+    if known.is_cut_off:
+        said += "; you ended it before the race was over"
     if ahead < 0.95:
         said += f"; lowered {1 / ahead:.2g}-fold, since longer races preferred lower rates"
     return said

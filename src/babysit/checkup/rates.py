@@ -165,8 +165,8 @@ def choose(
 ) -> Choice | None:
     """The rate to train with; ``None`` if every one diverged.
 
-    The lowest point of a bowl laid through the rates around the best, not above it; a lower rate
-    that is as good, but for luck, comes first.
+    The lowest point of a bowl laid through the rates around the best, not above it. Where they
+    make no bowl, the lowest rate that is as good but for luck.
 
     Args:
         border: the lowest rate that is known to diverge besides.
@@ -185,7 +185,7 @@ def choose(
     good = max(AS_GOOD, luck)
     lower = [one for one in allowed if one.rate < best.rate and worse[one.rate] <= good]
     fitted = vertex(sound, worse, best.rate)
-    rate = lower[0].rate if lower else min(fitted or best.rate, max(most, best.rate))
+    rate = min(fitted or (lower[0].rate if lower else best.rate), most)
     curve = [(one, share) for one, share in worse.items() if one <= max(most, best.rate)]
     low, high = reach(curve, best.rate)
     rates = [lane.rate for lane in lanes if lane.scores]

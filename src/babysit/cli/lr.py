@@ -39,7 +39,7 @@ def command(
     *, is_module: bool, json_path: str | None, html_path: str | None, seconds: float, seeds: int,
     quiet: bool, script: str, arguments: tuple[str, ...],
 ) -> Callable[[], None]:  # fmt: skip
-    """Find a learning rate for a training script, no line of it changed.
+    """Find a learning rate for a training script as it is.
 
     SCRIPT trains again and again at other rates, in processes of its own: what it prints and what
     files it writes stay there. Range tests find where the loss explodes; below, constant rates

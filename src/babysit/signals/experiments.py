@@ -27,7 +27,8 @@ EXPERIMENTS: Final[dict[str, Signal]] = {
         absent=CHECKUP,
     ),
     "label-disagreement": Signal(
-        meaning="share of examples that trials which never saw them put surely into another class",
+        meaning="share of wrong labels among the examples that a trial is surest of, never having "
+        "seen them",
         absent=CHECKUP,
     ),
     "seed-score": Signal(

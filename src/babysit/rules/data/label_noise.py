@@ -13,9 +13,9 @@ class LabelNoise(Rule):
         cost of what is right.
 
     How it decides:
-        By experiment: trials on one half of the data judge the other half. Where they are sure
-        of another class than the label, for clearly more examples than such trials err by
-        themselves, labels are likely wrong.
+        By experiment: trials on one half of the data judge the other half, before they learn by
+        heart. Of the quarter that they are surest of some are labelled otherwise, nearly as many
+        as of the next quarter: where a task is merely hard, a net errs less where it is sure.
 
     What to do:
         Look at the examples that the experiment lists; relabel or drop them; else smooth the
