@@ -143,3 +143,12 @@ def test_a_senseless_parameter_is_told_in_one_sentence(
     with pytest.raises(BabysitError) as error:
         make()
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("change", [ALL[0], ALL[1], ALL[3]], ids=str)
+def test_a_compiled_model_is_changed_as_one_that_is_not(change: Change) -> None:
+    model = every()
+    other = copy.deepcopy(model)
+    compiled = torch.compile(other, backend="eager", fullgraph=True)
+    assert train(model, change) == train(compiled, change) == {}
+    assert all(map(torch.equal, model.parameters(), other.parameters()))

@@ -105,10 +105,10 @@ def test_losses_below_zero_are_not_judged() -> None:
 
 def test_a_simple_model_outdoes_by_loss_and_accuracy_both() -> None:
     model = [fit(falling(0.5), falling(0.5), held_out_accuracy=0.9)]
-    assert is_outdone(model, (0.2, 0.97))
-    assert not is_outdone(model, (0.2, 0.91))
-    assert not is_outdone(model, (0.45, 0.97))
-    assert is_outdone([fit(falling(0.5), falling(0.5))], (0.2, float("nan")))
+    assert is_outdone(model, (0.1, 0.97), worth=1.0)
+    assert not is_outdone(model, (0.1, 0.91), worth=1.0)
+    assert not is_outdone(model, (0.45, 0.97), worth=1.0)
+    assert is_outdone([fit(falling(0.5), falling(0.5))], (0.1, float("nan")), worth=1.0)
 
 
 # -- simple models ---------------------------------------------------------------------------
