@@ -410,7 +410,7 @@ def test_no_rule_refers_to_a_command_that_does_not_exist(here: Here, name: str) 
 
 
 def test_a_rule_that_waits_for_experiments_says_so(here: Here) -> None:
-    assert "needs experiments (not available yet)" in here("explain", "label-noise")[1]
+    assert "needs experiments: `babysit checkup`" in here("explain", "label-noise")[1]
 
 
 @pytest.mark.parametrize("name", catalogue.rules())

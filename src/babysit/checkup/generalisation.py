@@ -147,7 +147,7 @@ def bias(evidence: Evidence) -> list[Cause]:
                 text=f"without {' and '.join(evidence.off)} the training loss ends at "
                 f"{shown(evidence.free)[0]} rather than {shown(evidence.tied)[0]}, the held-out "
                 f"loss at {shown(evidence.free)[1]} rather than {shown(evidence.tied)[1]}: "
-                "lower them",
+                f"lower {'them' if len(evidence.off) > 1 else 'it'}",
             )
         )  # fmt: skip
     if left < MUCH_LEFT or found:

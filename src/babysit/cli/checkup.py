@@ -51,7 +51,7 @@ def command(
     thorough: bool, only: tuple[str, ...], lists: bool, workers: int | None, fail_on: Level,
     no_store: bool, quiet: bool, script: str | None, arguments: tuple[str, ...],
 ) -> Callable[[], None] | None:  # fmt: skip
-    """Try a training script out: short experiments, no line of it changed.
+    """Try a training script out by short experiments.
 
     Can it learn ten examples? Does it use its inputs, do the labels belong to them, does it mix
     examples up, does the seed decide? SCRIPT runs again and again, each time a little changed
