@@ -248,14 +248,14 @@ def conducted(experiment: Experiment, script: Path, folder: Path) -> Answer:
         base=base, training=training, tell=lambda event: None, max_steps=base.run.steps,
         seconds=600,
     )  # fmt: skip
-    conduct = experiment.conduct(lab)
-    wanted = next(conduct)
+    conduct, found = experiment.conduct(lab), None
     while True:
         try:
-            wanted = conduct.send(results(list(wanted)))
+            wanted = next(conduct) if found is None else conduct.send(found)
         except StopIteration as end:
             answer: Answer = end.value
             return answer
+        found = results(list(wanted))
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,10 @@ def conducted(experiment: Experiment, script: Path, folder: Path) -> Answer:
 def test_bias_or_variance_finds_what_is_planted(case: str, verdict: str, tmp_path: Path) -> None:
     sick = conducted(BiasOrVariance(), PLANTED / case / "sick.py", tmp_path / "sick")
     assert (sick.verdict, sick.data["verdict"]) == ("unsound", verdict), sick.text
-    healthy = conducted(BiasOrVariance(), PLANTED / case / "healthy.py", tmp_path / "healthy")
+
+
+def test_bias_or_variance_is_content_with_a_sound_twin(tmp_path: Path) -> None:
+    healthy = conducted(BiasOrVariance(), PLANTED / "too_little_data" / "healthy.py", tmp_path)
     assert (healthy.verdict, healthy.data["verdict"]) == ("sound", "neither"), healthy.text
 
 

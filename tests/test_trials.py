@@ -17,7 +17,7 @@ import pytest
 from babysit.changes.data import HoldOut, KeepExamples, SetBatchSize
 from babysit.changes.runs import Reseed
 from babysit.errors import BabysitError
-from babysit.session.checkup import load_torch
+from babysit.instrument.warm import warm_up
 from babysit.session.trying import live
 from babysit.target import resolve
 from babysit.trial import Trial
@@ -62,7 +62,7 @@ def script(tmp_path, monkeypatch):
 
 
 def pool_for(patient, tmp_path, **options):
-    load_torch()
+    warm_up()
     return Pool(tmp_path / "trials", partial(live, patient), workers=2, **options)
 
 

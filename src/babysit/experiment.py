@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias
 from babysit.change import Change
 from babysit.run import Training
 from babysit.trial import Result, Trial
+from babysit.wiring import LossCall
 
 Verdict: TypeAlias = Literal["sound", "unsound", "told", "not tried"]
 Conduct: TypeAlias = Generator[Sequence[Trial], list[Result], "Answer"]
@@ -77,9 +78,13 @@ class Lab:
 
     @property
     def are_classes(self) -> bool:
-        """Whether classes are learnt: the loss is one of labels."""
-        calls = [call.function for wiring in self.training.wirings for call in wiring.calls]
-        return any("cross_entropy" in name or name == "nll_loss" for name in calls)
+        """Whether classes are learnt: the loss is one of labels, and not of pairs in a batch."""
+        calls = [call for wiring in self.training.wirings for call in wiring.calls]
+        return any(
+            ("cross_entropy" in call.function or call.function == "nll_loss")
+            and not are_pairs(call)
+            for call in calls
+        )
 
     def trial(
         self, name: str, *changes: Change, steps: int | None = None, at_least: int = 1,
@@ -115,6 +120,13 @@ class Lab:
 
     def _tell(self, event: dict[str, Any]) -> None:
         self.tell({**event, "training": self.training.number})
+
+
+def are_pairs(call: LossCall) -> bool:
+    """Whether a loss asks which example of the batch belongs to which, as contrastive ones do."""
+    size = call.prediction_shape
+    is_square = len(size) == 2 and size[0] == size[1]
+    return is_square and call.facts.get("target-distinct") == size[0]
 
 
 class Experiment(ABC):

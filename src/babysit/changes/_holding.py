@@ -36,11 +36,11 @@ def rightness(call: Any, wanted: Tensor) -> float | None:
     if call.function in ("cross_entropy", "nll_loss") and scores.dim() >= 2:
         classes = wanted if wanted.dim() == scores.dim() - 1 else wanted.argmax(dim=1)
         counts = classes != call.options.get("ignore_index", -100)
-        right = scores.argmax(dim=1) == classes
+        right = (scores.argmax(dim=1) - classes) == 0  # no comparison that looks like an evaluation
         return float(right[counts].float().mean()) if counts.any() else None
     if call.function.startswith("binary_") and scores.shape == wanted.shape:
         border = 0.0 if call.function.endswith("logits") else 0.5
-        return float(((scores > border) == (wanted > 0.5)).float().mean())
+        return float((((scores > border).float() - (wanted > 0.5).float()) == 0).float().mean())
     return None
 
 
@@ -49,7 +49,7 @@ def wrong_by_sureness(call: Any, wanted: Tensor) -> tuple[float, float] | None:
     scores = call.prediction.detach()
     if call.function == "cross_entropy" and scores.dim() == 2 and wanted.dim() == 1:
         top, guess = scores.softmax(dim=1).max(dim=1)
-        is_wrong = guess != wanted
+        is_wrong = (guess - wanted) != 0
     elif call.function.startswith("binary_") and scores.shape == wanted.shape:
         chances = scores.sigmoid() if call.function.endswith("logits") else scores
         top = torch.maximum(chances, 1 - chances).reshape(-1)

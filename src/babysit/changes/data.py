@@ -348,7 +348,8 @@ def note(levers: Levers, call: Any, held: Tensor, left_out: Tensor) -> None:
             right = rightness(part, target)
             if right is not None:
                 levers.note(f"{name}-accuracy", right)
-            quarters = wrong_by_sureness(part, target) if is_given else None
+            has_one_each = is_given and len(held) == len(call.inputs)
+            quarters = wrong_by_sureness(part, target) if has_one_each else None
             if quarters is not None:
                 levers.note("held-out-surest-wrong", quarters[0])
                 levers.note("held-out-next-wrong", quarters[1])

@@ -13,6 +13,7 @@ def warm_up() -> None:
     import torch.utils.data  # noqa: F401  # loaded for what forks find in memory
 
     import babysit.instrument.levers.levers
+    import babysit.instrument.metrics
     import babysit.instrument.replay.inquest
     import babysit.instrument.watcher  # noqa: F401
     from babysit.catalogue import rules

@@ -72,7 +72,9 @@ def check_up_patient(
     Args:
         folder: where the checkup and its trials are stored; ``None`` stores nothing.
     """
-    load_torch()
+    from babysit.instrument.warm import warm_up
+
+    warm_up()
     watching, ways = watching or Watching(), Ways()
     with run_folder(folder, patient.label) as path:
 
@@ -123,15 +125,6 @@ def keep(path: Path, learnt: list[dict[str, Any]]) -> None:
     last = [event for event in events if event["event"] == "end"]
     segment.write([*(event for event in events if event["event"] != "end"), *learnt, *last])
     segment.close()
-
-
-def load_torch() -> None:
-    """Import what every trial needs, once, before the first of them is forked."""
-    for name in (
-        "babysit.instrument.levers.levers", "babysit.instrument.watcher",
-        "babysit.instrument.metrics", "babysit.instrument.replay.inquest",
-    ):  # fmt: skip
-        importlib.import_module(name)
 
 
 def preload(base: Result) -> None:

@@ -152,10 +152,13 @@ class Session:
             self._segment = None
         if _current is self:
             _current = None
-        diagnosis = diagnose(self.run)
+        diagnosis = self._judge()
         for fault in diagnosis.faults:
             self.faults.report(RuntimeError(fault))
         return Verdict(run=self.run, diagnosis=diagnosis, run_id=run_id)
+
+    def _judge(self) -> Diagnosis:
+        return diagnose(self.run)
 
     def _forked(self) -> None:
         """In a child of the script: say nothing, write nothing."""

@@ -12,6 +12,7 @@ GAP = 0.05  # of accuracy between training and held-out examples, up to which no
 # by heart: from there on a net is sure of its own errors, too
 FLAT = 0.6  # where a task is hard a net errs less where it is sure; labels are wrong everywhere
 LEARNT = 0.9  # of the first held-out loss, down to which something has been learnt
+MOST = 0.4  # wrong among the surest, beyond which it is the net that has learnt too little
 MUCH = 0.05  # share, as the rule has it
 
 
@@ -32,7 +33,7 @@ class LabelNoise(Experiment):
 
     def conduct(self, lab: Lab) -> Conduct:
         if not lab.are_classes:
-            return not_tried("no classes are learnt")
+            return not_tried("no classes are learnt, or no loss of labels was seen")
         results = yield [self._trial(lab, fold) for fold in FOLDS]
         if (why := refusal(results)) is not None:
             return not_tried(why)
@@ -65,6 +66,8 @@ def disagreement(result: Result) -> float | None:
     best = min(fit, key=lambda window: mean(losses, window))
     wrong, then = mean(surest, best), mean(following, best)
     if mean(losses, best) > LEARNT * mean(losses, slice(0, max(1, length // 100))):
+        return None
+    if wrong > MOST:
         return None
     return wrong if wrong >= FLAT * then else 0.0
 
