@@ -8,9 +8,9 @@ from pathlib import Path
 
 from babysit import catalogue
 from babysit.change import changes
-from babysit.checkup.checkup import experiments
 from babysit.cli.explain import clinic, margins
 from babysit.cli.output import difference
+from babysit.lab.checkup import experiments
 from babysit.rule import Rule
 from babysit.signal import CHECKUP
 

@@ -28,9 +28,9 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before anyth
 from babysit import target
 from babysit.changes.rates import SetLearningRate, SweepLearningRate
 from babysit.changes.runs import Reseed
-from babysit.checkup import rates
-from babysit.checkup.finding_rate import Means
 from babysit.instrument.warm import warm_up
+from babysit.lab import rates
+from babysit.lab.finding_rate import Means
 from babysit.learning_rate import Sweep
 from babysit.session.lr import find_rate, run_all
 from babysit.session.trying import live

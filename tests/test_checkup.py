@@ -17,10 +17,10 @@ from torch import nn
 
 import babysit
 from babysit import catalogue
-from babysit.checkup.bench import Bench
-from babysit.checkup.checkup import Means, experiments
 from babysit.errors import BabysitError
 from babysit.experiment import Answer, Experiment, Lab
+from babysit.lab.bench import Bench
+from babysit.lab.checkup import Means, experiments
 from babysit.run import Run
 from babysit.session.checkup import check_up_patient
 from babysit.target import resolve

@@ -15,15 +15,14 @@ from babysit.changes._fitting import DECAY, gradients, predictions, squashed
 from babysit.changes.baselines import FitBaselines, features
 from babysit.changes.data import HoldOut
 from babysit.changes.resting import Rest
-from babysit.checkup.checkup import main_training
-from babysit.checkup.experiments.batch_size_effect import BatchSizeEffect
-from babysit.checkup.experiments.bias_or_variance import BiasOrVariance
-from babysit.checkup.experiments.simplest_baseline import SimplestBaseline, is_outdone
-from babysit.checkup.generalisation import Evidence, Fit, causes
 from babysit.errors import BabysitError
 from babysit.experiment import Answer, Experiment, Lab
 from babysit.instrument.levers.levers import Levers
-from babysit.session.checkup import load_torch
+from babysit.lab.checkup import main_training
+from babysit.lab.experiments.batch_size_effect import BatchSizeEffect
+from babysit.lab.experiments.bias_or_variance import BiasOrVariance
+from babysit.lab.experiments.simplest_baseline import SimplestBaseline, is_outdone
+from babysit.lab.generalisation import Evidence, Fit, causes
 from babysit.session.trying import live
 from babysit.target import resolve
 from babysit.trial import Result, Trial
@@ -226,7 +225,6 @@ def test_resting_learns_nothing_more_and_evaluates() -> None:
 
 def conducted(experiment: Experiment, script: Path, folder: Path) -> Answer:
     """An experiment's answer, its trials made one after the other."""
-    load_torch()
     patient = ScriptPatient(resolve(str(script)))
     pool = Pool(folder, lambda trial, own: live(patient, trial, own), workers=2)
     known: dict[Any, Result] = {}

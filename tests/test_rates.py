@@ -14,10 +14,10 @@ import pytest
 
 from babysit.changes.rates import SetLearningRate, SweepLearningRate
 from babysit.changes.runs import Reseed
-from babysit.checkup import rates
-from babysit.checkup.experiments import learning_rate_range
-from babysit.checkup.finding_rate import Means, RateFinder
 from babysit.errors import BabysitError
+from babysit.lab import rates
+from babysit.lab.experiments import learning_rate_range
+from babysit.lab.finding_rate import Means, RateFinder
 from babysit.learning_rate import Lane, RateAnswer, Sweep
 from babysit.page import Page
 from babysit.reports.rate_html import RateHtml

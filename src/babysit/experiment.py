@@ -130,7 +130,7 @@ def are_pairs(call: LossCall) -> bool:
 
 
 class Experiment(ABC):
-    """Tries something out. One class a module below ``babysit.checkup.experiments``.
+    """Tries something out. One class a module below ``babysit.lab.experiments``.
 
     Attributes:
         question: what it asks, as the user would.

@@ -14,7 +14,7 @@ from babysit.cli.output import check_path
 from babysit.cli.run import LEVELS, write_reports
 
 if TYPE_CHECKING:
-    from babysit.checkup.checkup import Means
+    from babysit.lab.checkup import Means
     from babysit.session.checkup import CheckupVerdict
     from babysit.settings import Level
     from babysit.target import Target
@@ -66,7 +66,7 @@ def command(
     Exits as the script does; with 1 where --fail-on applies; with 2 for a misuse. Ctrl-C ends it
     and shows what is known by then.
     """
-    from babysit.checkup.checkup import Means, experiments
+    from babysit.lab.checkup import Means, experiments
     from babysit.launch import resolve
     from babysit.settings import STORE_FOLDER
 

@@ -13,7 +13,7 @@ import click
 from babysit.cli.output import check_path, write
 
 if TYPE_CHECKING:
-    from babysit.checkup.finding_rate import Means
+    from babysit.lab.finding_rate import Means
     from babysit.learning_rate import RateAnswer
     from babysit.target import Target
 
@@ -54,7 +54,7 @@ def command(
     Exits with 0 where a rate was found, with 1 where no number is honest, and with 2 for a misuse.
     Ctrl-C ends it and shows what is known by then.
     """
-    from babysit.checkup.finding_rate import Means
+    from babysit.lab.finding_rate import Means
     from babysit.launch import resolve
 
     options = {"--json": json_path, "--html": html_path}

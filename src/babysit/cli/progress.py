@@ -8,8 +8,8 @@ from babysit.page import is_terminal
 from babysit.session.checkup import Watching
 
 if TYPE_CHECKING:
-    from babysit.checkup.bench import Progress
-    from babysit.checkup.checkup import Means
+    from babysit.lab.bench import Progress
+    from babysit.lab.checkup import Means
     from babysit.trial import Result
 
 SIGNS = {"sound": "yes", "unsound": "NO", "told": "told", "not tried": "not tried"}

@@ -8,7 +8,7 @@ from babysit.page import is_terminal
 from babysit.text import count
 
 if TYPE_CHECKING:
-    from babysit.checkup.finding_rate import Means, RateFinder
+    from babysit.lab.finding_rate import Means, RateFinder
 
 
 class RateTeller:

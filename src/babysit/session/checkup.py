@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from babysit.checkup.bench import Progress
-from babysit.checkup.checkup import Checkup, Means, check_up
 from babysit.diagnosis import Diagnosis, diagnose
+from babysit.lab.bench import Progress
+from babysit.lab.checkup import Checkup, Means, check_up
 from babysit.session.trying import live
 from babysit.settings import STORE_FOLDER
 from babysit.store.segment import Segment, new_path, read

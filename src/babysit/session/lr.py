@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from babysit.checkup.finding_rate import Means, RateFinder
+from babysit.lab.finding_rate import Means, RateFinder
 from babysit.learning_rate import RateAnswer
 from babysit.session.checkup import Ways, preload, run_folder
 from babysit.session.trying import live

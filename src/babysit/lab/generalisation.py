@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from babysit.checkup.comparing import END, end, smoothed
+from babysit.lab.comparing import END, end, smoothed
 from babysit.text import number, percent
 from babysit.trial import Result
 
@@ -22,6 +22,7 @@ SIGMAS: Final = 3.0  # deviations of the seeds beyond which a difference is no c
 MUCH_LEFT: Final = 0.3  # share of the first training loss; the rule `underfitting` has the same
 SOME_LEFT: Final = 0.1  # the same, for regularisation to have cost something
 STILL_FALLING: Final = 0.05  # share of the loss lost in the last third
+SETTLED: Final = 0.1  # the same, below which regularisation does more than slow a good training
 STEEP: Final = 0.25  # share of the loss lost in the last third by a training that has just begun
 # Shares of the loss that a remedy takes away. Four times the width took 0.09 at most from 8 healthy
 # programs with much left, and 0.75 from a net of two units; no regularisation took 0.003 at most
@@ -141,7 +142,9 @@ def bias(evidence: Evidence) -> list[Cause]:
     """What keeps the training loss high."""
     plain, found = evidence.plain, list[Cause]()
     left = mean([one.training_end / one.first for one in plain])
-    if left > SOME_LEFT and is_better(evidence.free, evidence.tied, plain, by=LIGHTER):
+    falling = [min(fall(one.training), fall(one.held_out)) for one in plain]
+    has_settled = left > MUCH_LEFT or (left > SOME_LEFT and min(falling) < SETTLED)
+    if has_settled and is_better(evidence.free, evidence.tied, plain, by=LIGHTER):
         found.append(
             Cause(
                 name="bias: too regularised", variant="free",
@@ -153,7 +156,6 @@ def bias(evidence: Evidence) -> list[Cause]:
         )  # fmt: skip
     if left < MUCH_LEFT or found:
         return found
-    falling = [min(fall(one.training), fall(one.held_out)) for one in plain]
     if min(falling) > STILL_FALLING:
         if min(falling) > STEEP and evidence.is_whole:
             found.append(

@@ -8,11 +8,11 @@ from babysit.changes.functions import SetDropout
 from babysit.changes.runs import Reseed
 from babysit.changes.updates import SetWeightDecay
 from babysit.changes.width import ScaleWidth
-from babysit.checkup.comparing import changed, plain, refusal
-from babysit.checkup.generalisation import Evidence, causes, fit_of, numbers
-from babysit.checkup.resting import has_dropout, rested
 from babysit.decay import strongest_decay
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab.comparing import changed, plain, refusal
+from babysit.lab.generalisation import Evidence, causes, fit_of, numbers
+from babysit.lab.resting import has_dropout, rested
 from babysit.text import listing, number
 from babysit.trial import Trial
 

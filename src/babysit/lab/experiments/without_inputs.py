@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from babysit.changes.data import BlankInputs
-from babysit.checkup.comparing import WAYS, changed, end, plain, refusal
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab.comparing import WAYS, changed, end, plain, refusal
 from babysit.text import number
 from babysit.trial import Result
 

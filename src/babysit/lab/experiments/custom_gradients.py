@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from babysit.checkup.looking import look
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab.looking import look
 from babysit.text import count, listing, percent
 
 WRONG = 0.01  # relative error, as the rule has it

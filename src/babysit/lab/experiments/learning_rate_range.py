@@ -4,9 +4,9 @@ import math
 
 from babysit.changes.rates import SweepLearningRate
 from babysit.changes.runs import Reseed
-from babysit.checkup import rates
-from babysit.checkup.finding_rate import SWEEP_STEPS, seen_rate, swept
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab import rates
+from babysit.lab.finding_rate import SWEEP_STEPS, seen_rate, swept
 from babysit.learning_rate import Sweep
 from babysit.text import number
 from babysit.trial import Trial

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from babysit.checkup.comparing import end, plain, refusal
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab.comparing import end, plain, refusal
 from babysit.text import count, number
 from babysit.trial import Result
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from babysit.checkup import rates
 from babysit.evaluations import evaluations, quantity
 from babysit.guessing import ignorant_loss
+from babysit.lab import rates
 from babysit.run import Training
 from babysit.trial import Result
 

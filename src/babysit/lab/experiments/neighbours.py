@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from babysit.checkup.looking import MIXING, hindrance, look
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab.looking import MIXING, hindrance, look
 from babysit.text import percent
 
 MUCH = 0.01  # of its own influence, as the rule has it

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from babysit.changes.data import HoldOut
-from babysit.checkup.comparing import refusal
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab.comparing import refusal
 from babysit.series import Series
 from babysit.text import percent
 from babysit.trial import Result, Trial

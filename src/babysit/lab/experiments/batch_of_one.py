@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from babysit.checkup.looking import SINGLES, hindrance, look
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab.looking import SINGLES, hindrance, look
 from babysit.text import percent
 
 SAME = 1e-3  # of the largest output: more than rounding

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from babysit.checkup import rates
-from babysit.checkup.race_scores import Measure
+from babysit.lab import rates
+from babysit.lab.race_scores import Measure
 from babysit.learning_rate import Lane, RateAnswer, Sweep
 from babysit.text import count, number
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from babysit.change import Change
 from babysit.changes.resting import Rest
-from babysit.checkup.comparing import END, changed, plain
 from babysit.experiment import Lab
+from babysit.lab.comparing import END, changed, plain
 from babysit.trial import Trial
 from babysit.wiring import DROPOUT
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from babysit import catalogue
-from babysit.checkup.bench import Bench, Progress
 from babysit.errors import BabysitError
 from babysit.experiment import Answer, Experiment, Lab, not_tried
+from babysit.lab.bench import Bench, Progress
 from babysit.run import Run, Training
 from babysit.trial import Result, Trial
 from babysit.trials.pool import Pool
@@ -95,7 +95,7 @@ class Checkup:
 
 def experiments() -> list[type[Experiment]]:
     """Every experiment, in the order in which they begin."""
-    found = catalogue.classes("babysit.checkup.experiments", Experiment)  # type: ignore[type-abstract]  # a base to compare with
+    found = catalogue.classes("babysit.lab.experiments", Experiment)  # type: ignore[type-abstract]  # a base to compare with
     return sorted(found, key=lambda one: one.order)
 
 

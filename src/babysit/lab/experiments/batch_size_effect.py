@@ -4,9 +4,9 @@ import math
 from typing import Any, Final
 
 from babysit.changes.data import SetBatchSize
-from babysit.checkup.comparing import changed, plain, refusal
-from babysit.checkup.generalisation import deviation, mean, mean_end
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab.comparing import changed, plain, refusal
+from babysit.lab.generalisation import deviation, mean, mean_end
 from babysit.text import number
 from babysit.trial import Result, Trial
 

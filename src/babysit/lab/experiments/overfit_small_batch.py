@@ -6,8 +6,8 @@ from babysit.change import Change
 from babysit.changes.data import HoldOut, KeepExamples
 from babysit.changes.functions import SetDropout
 from babysit.changes.learning import StopWhenLearnt
-from babysit.checkup.comparing import WAYS
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab.comparing import WAYS
 from babysit.trial import Result, Trial
 
 STEPS: Final = 300

@@ -18,10 +18,10 @@ from babysit.change import Change
 from babysit.changes.data import HoldOut
 from babysit.changes.rates import ScaleLearningRate, SetLearningRate, SweepLearningRate
 from babysit.changes.runs import Reseed
-from babysit.checkup import rates
-from babysit.checkup.answering_rate import Known, answer
-from babysit.checkup.race_scores import measure_of
 from babysit.errors import BabysitError
+from babysit.lab import rates
+from babysit.lab.answering_rate import Known, answer
+from babysit.lab.race_scores import measure_of
 from babysit.learning_rate import Lane, RateAnswer, Sweep, same
 from babysit.run import Training
 from babysit.text import count, number

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from babysit.checkup.looking import MODES, hindrance, look
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab.looking import MODES, hindrance, look
 from babysit.text import number
 
 ALIKE = 0.02  # share of the loss

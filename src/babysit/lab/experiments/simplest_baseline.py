@@ -4,10 +4,10 @@ import math
 from typing import Final
 
 from babysit.changes.baselines import FitBaselines
-from babysit.checkup.comparing import plain, refusal
-from babysit.checkup.generalisation import Fit, fit_of, mean
-from babysit.checkup.resting import judged
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
+from babysit.lab.comparing import plain, refusal
+from babysit.lab.generalisation import Fit, fit_of, mean
+from babysit.lab.resting import judged
 from babysit.text import number, percent
 from babysit.trial import Result
 

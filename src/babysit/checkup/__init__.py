@@ -1,1 +1,0 @@
-"""The checkup: experiments on a training, and what they say together."""

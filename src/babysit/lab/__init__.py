@@ -1,0 +1,1 @@
+"""The lab: experiments on a training, and what they say together."""
