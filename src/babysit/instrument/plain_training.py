@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from babysit.errors import BabysitError
+from babysit.instrument import losses
 from babysit.instrument.levers.batches import split
 
 BATCH: Final = 64
@@ -44,6 +46,7 @@ class PlainTraining:
 
     def __call__(self) -> None:
         """Train until somebody stops it."""
+        self._loss = current(self._loss)
         torch.manual_seed(SEED)
         if torch.initial_seed() != SEED:  # one of several seeds: other first weights, too
             self._model.apply(reset)
@@ -73,6 +76,25 @@ class PlainTraining:
         given = list(inputs.values()) if isinstance(inputs, Mapping) else list(inputs)
         wanted = next(iter(targets.values())) if isinstance(targets, Mapping) else targets
         return self._loss(self._model(*given), wanted)
+
+
+def current(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A loss function as it is now: what was imported by name before is not what changes meet.
+
+    In a trial, a process of its own, such names are bound anew.
+    """
+    functional = torch.nn.functional
+    for name in losses.FUNCTIONS:
+        now = getattr(functional, name)
+        before = getattr(now, "__wrapped__", now)
+        while hasattr(before, "__wrapped__"):
+            before = before.__wrapped__
+        if loss is before:
+            return now  # type: ignore[no-any-return]  # a function of torch
+        for module in list(sys.modules.values()):
+            if vars(module).get(name) is before and module is not functional:
+                setattr(module, name, now)
+    return loss
 
 
 def check(model: Any, loss: Any) -> None:

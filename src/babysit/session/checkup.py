@@ -48,7 +48,7 @@ class Ways:
             return
         has_loss_function = any(wiring.calls for wiring in training.wirings)
         self.by_loader = not has_loss_function and bool(training.facts.get("loaders"))
-        self.seeds_from_start = not any(one.layer for one in training.parameters.values())
+        self.seeds_from_start |= not any(one.layer for one in training.parameters.values())
 
 
 class Watching:
@@ -65,8 +65,9 @@ class Watching:
 
 
 def check_up_patient(
-    patient: Patient, means: Means, *, folder: Path | None, watching: Watching | None = None
-) -> CheckupVerdict:
+    patient: Patient, means: Means, *, folder: Path | None, watching: Watching | None = None,
+    ways: Ways | None = None,
+) -> CheckupVerdict:  # fmt: skip
     """Make experiments on a patient, and judge it by what they show.
 
     Args:
@@ -75,7 +76,7 @@ def check_up_patient(
     from babysit.instrument.warm import warm_up
 
     warm_up()
-    watching, ways = watching or Watching(), Ways()
+    watching, ways = watching or Watching(), ways or Ways()
     with run_folder(folder, patient.label) as path:
 
         def train(trial: Trial, own: Path) -> None:
@@ -178,7 +179,8 @@ def checkup(
     training = PlainTraining(model, loss, data, optimizer)
     patient = FunctionPatient(training, label=type(model).__name__)
     folder = Path(STORE_FOLDER) if store else None
-    verdict = check_up_patient(patient, means, folder=folder)
+    ways = Ways(seeds_from_start=True)  # no module is made any more
+    verdict = check_up_patient(patient, means, folder=folder, ways=ways)
     if not quiet:
         report = TerminalReport.for_stream(sys.stderr, run_id=verdict.run_id)
         print(report.render(verdict.diagnosis, verdict.checkup.run), file=sys.stderr, flush=True)
