@@ -77,6 +77,13 @@ class Lab:
         return max(took, 1e-3) / max(self.base.run.steps, 1)
 
     @property
+    def batch_size(self) -> int:
+        """Rows of the predictions in a step; 64 where no loss function was seen."""
+        calls = [call for wiring in self.training.wirings for call in wiring.calls]
+        sizes = [call.prediction_shape[0] for call in calls if call.prediction_shape]
+        return max(sizes, default=64)
+
+    @property
     def are_classes(self) -> bool:
         """Whether classes are learnt: the loss is one of labels, and not of pairs in a batch."""
         calls = [call for wiring in self.training.wirings for call in wiring.calls]

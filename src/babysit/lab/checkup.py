@@ -129,8 +129,8 @@ def check_up(
     untried = {
         signal: answers[one.name()].text
         for one in chosen
-        if answers[one.name()].verdict == "not tried"
         for signal in one.writes
+        if not training.has(signal)
     }
     lab.fact("untried", untried)
     return Checkup(

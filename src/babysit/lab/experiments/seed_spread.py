@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from babysit.experiment import Answer, Conduct, Experiment, Lab, not_tried
-from babysit.lab.comparing import end, plain, refusal
+from babysit.lab.comparing import END, end, plain, refusal
 from babysit.text import count, number
 from babysit.trial import Result
 
 SEEDS = (0, 1, 2)
 MORE_SEEDS = (*SEEDS, 3, 4, 5)
+SUSPICIOUS = 0.05  # range over mean, from which on more seeds are asked
+MUCH = 0.15  # range over mean, as the rule has it
+NOISE = 4.0  # standard errors of one run that the range must exceed
+PARTS = 5
 
 
 class SeedSpread(Experiment):
@@ -23,24 +27,53 @@ class SeedSpread(Experiment):
         results = yield [plain(lab, seed) for seed in SEEDS]
         if (why := refusal(results)) is not None:
             return not_tried(why)
-        scores = [score(one) for one in results]
+        scores = scores_of(results)
         if not lab.ran_through:
             return Answer(verdict="told", text=f"{spread(scores)}, before the training's end")
-        if lab.is_thorough or max(scores) - min(scores) > 0.05 * abs(max(scores)):
-            more = yield [plain(lab, seed) for seed in MORE_SEEDS]
-            scores = [score(one) for one in more if one.refusal is None]
+        if lab.is_thorough or max(scores) - min(scores) > SUSPICIOUS * abs(max(scores)):
+            results = yield [plain(lab, seed) for seed in MORE_SEEDS]
+            results = [one for one in results if one.refusal is None]
+            scores = scores_of(results)
+        range_ = max(scores) - min(scores)
+        is_much = range_ > MUCH * abs(sum(scores) / len(scores))
+        if is_much and range_ <= NOISE * max(noise(one, first_loss(results)) for one in results):
+            return Answer(
+                verdict="told", text=f"{spread(scores)}: no more than one run's own noise"
+            )
         lab.record("seed-score", scores)
-        return Answer(verdict="sound", text=spread(scores), data={"scores": scores})
+        return Answer(
+            verdict="unsound" if is_much else "sound",
+            text=f"{'yes' if is_much else 'no'}: {spread(scores)}", data={"scores": scores},
+        )  # fmt: skip
 
 
-def score(result: Result) -> float:
-    """Held-out accuracy at the end, or the share of the first held-out loss that went."""
-    accuracy = result.noted("held-out-accuracy")
-    if len(accuracy):
-        return end(accuracy)
-    losses = result.noted("held-out-loss")
-    first = float(losses.values[: max(1, len(losses) // 50)].mean()) if len(losses) else 1.0
-    return 1 - end(losses) / first if first else 0.0
+def scores_of(results: list[Result]) -> list[float]:
+    """Held-out accuracy at the end, or the share of the first held-out loss that went.
+
+    The first loss is a mean over the seeds: a single one is as noisy as its batches.
+    """
+    if all(len(one.noted("held-out-accuracy")) for one in results):
+        return [end(one.noted("held-out-accuracy")) for one in results]
+    first = first_loss(results)
+    return [1 - end(one.noted("held-out-loss")) / first for one in results]
+
+
+def first_loss(results: list[Result]) -> float:
+    """The held-out loss of the first steps, over all seeds."""
+    curves = [one.noted("held-out-loss").values for one in results]
+    starts = [float(one[: max(1, len(one) // 50)].mean()) for one in curves if len(one)]
+    return sum(starts) / len(starts) or 1.0 if starts else 1.0
+
+
+def noise(result: Result, first: float) -> float:
+    """How uncertain a score is within one run: the standard error over five parts of its end."""
+    import numpy as np
+
+    accuracy, losses = result.noted("held-out-accuracy"), result.noted("held-out-loss")
+    values = (accuracy if len(accuracy) else losses).values
+    parts = np.array_split(values[-max(PARTS, int(END * len(values))) :], PARTS)
+    error = float(np.std([part.mean() for part in parts], ddof=1) / PARTS**0.5)
+    return error if len(accuracy) else error / abs(first)
 
 
 def spread(scores: list[float]) -> str:
