@@ -252,3 +252,23 @@ def test_a_full_disk_is_told_once_and_the_watching_goes_on(
         train(6)
     assert capsys.readouterr().err.count("cannot be stored") == 1
     assert watching.run.steps == 6
+
+
+def test_a_last_step_by_hand_that_shows_at_the_end_stops_nothing(tmp_path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import torch\n"
+        "w = torch.zeros(3, requires_grad=True)\n"
+        "for step in range(5):\n"
+        "    loss = ((w - 1) ** 2).sum()\n"
+        "    (gradient,) = torch.autograd.grad(loss, [w])\n"
+        "    with torch.no_grad():\n"
+        "        w -= 0.1 * gradient\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "babysit", "run", "--no-store", "--steps", "5", str(script)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "failed" not in done.stderr
+    assert "after 5 steps" in done.stderr

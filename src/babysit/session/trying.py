@@ -57,6 +57,8 @@ class TrialSession(Session):
         return Diagnosis()
 
     def _on_step(self, number: int, steps: int) -> bool:
+        if self._is_over:
+            return False
         now = time.perf_counter()
         if self._first_step is None:
             self._first_step = now

@@ -64,7 +64,7 @@ class Session:
         self._segment: Segment | None = None
         self._waiting: list[dict[str, Any]] = []
         self._taken_in = 0.0
-        self._waits = False
+        self._waits = self._is_over = False
         self._num_steps = 0
         self._early_logs: list[dict[str, float]] = []
         self._announced: set[tuple[str, str | None]] = set()
@@ -132,6 +132,7 @@ class Session:
     def finish(self, *, outcome: str, exit_code: int | None) -> Verdict:
         """Take everything off, close the record and judge it."""
         global _current
+        self._is_over = True  # a last step that shows only now stops nothing any more
         if self._watcher is not None:
             self._watcher.detach()
         while self._undo:
@@ -257,6 +258,8 @@ class Session:
 
     def _on_step(self, number: int, steps: int) -> bool:
         """Announce what has become certain of a training; whether to stop it."""
+        if self._is_over:
+            return False
         stop = self.settings.max_steps is not None and self._num_steps >= self.settings.max_steps
         if steps >= self._next_look.get(number, 1) or self._looks_bad:
             self._next_look[number] = max(self._next_look.get(number, 1), 2 * steps)

@@ -27,6 +27,8 @@ class SeedSpread(Experiment):
         results = yield [plain(lab, seed) for seed in SEEDS]
         if (why := refusal(results)) is not None:
             return not_tried(why)
+        if has_no_zero(results):
+            return not_tried("the loss falls below zero: there is nothing to measure it by")
         scores = scores_of(results)
         if not lab.ran_through:
             return Answer(verdict="told", text=f"{spread(scores)}, before the training's end")
@@ -56,6 +58,13 @@ def scores_of(results: list[Result]) -> list[float]:
         return [end(one.noted("held-out-accuracy")) for one in results]
     first = first_loss(results)
     return [1 - end(one.noted("held-out-loss")) / first for one in results]
+
+
+def has_no_zero(results: list[Result]) -> bool:
+    """Whether scores would be shares of a loss that has no lowest value, as a log-likelihood."""
+    values = [one.noted("held-out-loss").values for one in results]
+    has_accuracy = all(len(one.noted("held-out-accuracy")) for one in results)
+    return not has_accuracy and any(len(one) and one.min() < 0 for one in values)
 
 
 def first_loss(results: list[Result]) -> float:

@@ -62,7 +62,7 @@ class ShuffledLabels(Experiment):
 def is_better(real: list[Result], shuffled: list[Result]) -> bool:
     """Whether held-out examples show that the labels mean something."""
     with_labels, without = held_out(real), held_out(shuffled)
-    gain = 1 - sum(with_labels) / sum(without)
+    gain = (sum(without) - sum(with_labels)) / abs(sum(without) or 1.0)
     return gain >= CLEAR or accuracy(real) > accuracy(shuffled) + RIGHT
 
 
