@@ -279,6 +279,12 @@ class TestTheCommand:
             [sys.executable, "-m", "babysit", "show"], cwd=tmp_path, capture_output=True, text=True
         )
         assert "Does it keep the examples of a batch apart?" in shown.stdout
+        trials = subprocess.run(
+            [sys.executable, "-m", "babysit", "show", "--trials"],
+            cwd=tmp_path, capture_output=True, text=True,
+        )  # fmt: skip
+        assert "stopped after" in trials.stdout and ": as it is" in trials.stdout
+        assert "keep-examples(size=10)" in trials.stdout
 
     def test_exits_as_the_script_does(self, tmp_path):
         done = checkup(tmp_path, "--only", "neighbours", "--quiet", "train.py", "3")

@@ -183,12 +183,7 @@ class Change(ABC):
 
     def __str__(self) -> str:
         """As people write it: ``scale-learning-rate(factor=0.333)``."""
-        given = {key: value for key, value in self.to_json().items() if key != "name"}
-        shown = ", ".join(
-            f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
-            for key, value in given.items()
-        )
-        return f"{self.name()}({shown})" if shown else self.name()
+        return written(self.to_json())
 
     def refuse(self, parameter: str, expected: str) -> None:
         """Say that a parameter has no sensible value.
@@ -208,6 +203,20 @@ class Change(ABC):
         for parameter, (is_right, takes) in expected.items():
             if not is_right:
                 self.refuse(parameter, takes)
+
+
+def written(data: Mapping[str, Any]) -> str:
+    """A change's JSON as people write it.
+
+    >>> written({"name": "scale-learning-rate", "factor": 1 / 3})
+    'scale-learning-rate(factor=0.3333)'
+    """
+    shown = ", ".join(
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in data.items()
+        if key != "name"
+    )
+    return f"{data['name']}({shown})" if shown else str(data["name"])
 
 
 def is_number(value: object, *, above: float = float("-inf"), to: float = float("inf")) -> bool:
