@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench scores calibration docs new-rule clean
+.PHONY: help demo test test-every check bench scores calibration docs new-rule clean
 
 help:  ## Say what the targets do
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ demo: .venv/.ready  ## Diagnose a faulty training on handwritten digits, then th
 
 test: .venv/.ready  ## Run all tests
 	$(RUN) pytest -n 2 --dist worksteal
+
+test-every: .venv/.ready  ## Run all tests, on every program below clinic/ (an hour)
+	BABYSIT_EVERY_PROGRAM=1 $(RUN) pytest -n 2 --dist worksteal
 
 check: .venv/.ready  ## Format, lint, types, floors, generated pages
 	$(RUN) ruff format --check src tests benchmarks clinic
