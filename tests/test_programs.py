@@ -26,7 +26,7 @@ RUNS_EVERY = os.environ.get("BABYSIT_EVERY_PROGRAM") == "1"
 
 def some(cases: list[Case]) -> list[Case]:
     """Every second one, or all."""
-    return cases if RUNS_EVERY else cases[::2]
+    return cases if RUNS_EVERY else cases[1::2]
 
 
 def by_name(case: Case) -> str:
