@@ -166,10 +166,14 @@ def test_a_model_that_mixes_examples_is_found(model: nn.Module, batches: Batches
 def test_a_loader_tells_examples_from_time() -> None:
     assert influence(Tokens(dim=0), tokens) == 0  # if these were (time, batch)
     loader = DataLoader(TensorDataset(torch.zeros(60)), batch_size=6)
-    found = influence(Tokens(dim=0), tokens)
+
+    def loaded(step: int) -> tuple[Tensor, ...]:
+        next(iter(loader))
+        return tokens(step)
+
+    found = influence(Tokens(dim=0), loaded)
     assert isinstance(found, float)
     assert found > 0.01
-    del loader
 
 
 def test_an_output_that_hangs_on_others_only_counts_as_1() -> None:

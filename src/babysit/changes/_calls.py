@@ -8,7 +8,6 @@ of one call, of which one is right.
 from __future__ import annotations
 
 import dataclasses
-import gc
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -37,10 +36,13 @@ class Call:
         names: the keyword of each, if any.
         outputs: the tensors that it returned, in a row, without gradients.
         modes: of each module within, whether it was in training mode.
+        batch_sizes: of the DataLoaders that were iterated so far.
     """
 
-    def __init__(self, module: nn.Module, given: Any, output: Any) -> None:
-        self.module = unwrapped(module)
+    def __init__(
+        self, module: nn.Module, given: Any, output: Any, batch_sizes: frozenset[int]
+    ) -> None:
+        self.module, self.batch_sizes = unwrapped(module), batch_sizes
         leaves, self._form = tree_flatten(given)
         args, kwargs = given
         keywords = [key for key, one in kwargs.items() for _ in tree_leaves(one)]
@@ -102,6 +104,8 @@ def on_calls(levers: Levers, act: Callable[[Call], None]) -> None:
     """Each outermost call of a module that is tracked for a backward, after it was made."""
     models: WeakSet[nn.Module] = WeakSet()
     opened: list[nn.Module] = []
+    sizes: set[int] = set()
+    iterated = DataLoader.__iter__
 
     def enter(module: nn.Module, _: Any) -> None:
         if torch.compiler.is_compiling() or _aside:
@@ -116,15 +120,26 @@ def on_calls(levers: Levers, act: Callable[[Call], None]) -> None:
         # After an exception PyTorch gives no keyword arguments, though asked to.
         if not opened and torch.is_grad_enabled() and len(result) == 2:
             kwargs, output = result
-            act(Call(module, (args, kwargs), output))
+            act(Call(module, (args, kwargs), output, frozenset(sizes)))
+
+    def iterate(loader: DataLoader[Any]) -> Any:
+        if loader.batch_size:
+            sizes.add(loader.batch_size)
+        return iterated(loader)
 
     hooks = torch.nn.modules.module
     levers.on_model(models.add)
-    for handle in (
-        hooks.register_module_forward_pre_hook(enter),
-        hooks.register_module_forward_hook(leave, with_kwargs=True, always_call=True),
-    ):
-        levers.in_the_end(handle.remove)
+    levers.replace(DataLoader, "__iter__", iterate)
+    entered = hooks.register_module_forward_pre_hook(enter)
+    left = hooks.register_module_forward_hook(leave, with_kwargs=True, always_call=True)
+
+    def let_go() -> None:
+        entered.remove()
+        left.remove()
+        # PyTorch's own handle forgets this one.
+        hooks._global_forward_hooks_with_kwargs.pop(left.id, None)
+
+    levers.in_the_end(let_go)
 
 
 @contextmanager
@@ -215,7 +230,7 @@ def readings(call: Call) -> list[Reading]:
     data = call.data
     if data is None:
         raise CannotApplyError("no model was called with data, only with what others returned")
-    dims = likely_dims(data)
+    dims = likely_dims(data, call.batch_sizes)
     found = [one for dim in dims for one in readings_along(data, dim, call.outputs)]
     if not found and data.shape[0] == 1:
         raise CannotApplyError("there is only one example in the batch")
@@ -243,15 +258,11 @@ def readings_along(data: Tensor, dim: int, outputs: Sequence[Tensor]) -> list[Re
     return []
 
 
-def likely_dims(data: Tensor) -> tuple[int, ...]:
+def likely_dims(data: Tensor, batch_sizes: frozenset[int]) -> tuple[int, ...]:
     """The dimensions that may hold the examples; a DataLoader's batch size can tell."""
     if data.dim() < 2:
         return (0,)
-    sizes = {
-        one.batch_size
-        for one in gc.get_objects()
-        if issubclass(type(one), DataLoader) and one.batch_size
-    } - {1}
+    sizes = batch_sizes - {1}
     first, second = data.shape[0] in sizes, data.shape[1] in sizes
     if first != second:
         return (0,) if first else (1,)
