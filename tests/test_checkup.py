@@ -139,8 +139,21 @@ class TestTheBench:
         long = Asks("long", seconds=1000.0)
         answers = Bench(pool, a_lab(), lambda _: None).conduct([long, Asks("short")])
         assert answers["long"].verdict == "not tried"
-        assert "more than the time allows" in answers["long"].text
+        assert "s are left" in answers["long"].text
         assert answers["short"].verdict == "sound"
+
+    def test_begins_no_further_trials_once_the_time_is_over(self):
+        pool, lab = FakePool(), a_lab(seconds=0.2)
+        waits = pool.wait
+
+        def slow(on_tick=None):
+            time.sleep(0.25)
+            return waits()
+
+        pool.wait = slow
+        answers = Bench(pool, lab, lambda _: None).conduct([Asks("a")])
+        assert answers["a"].text.startswith("the time was over")
+        assert len(pool.started) == 1
 
     def test_keeps_what_is_known_when_it_is_interrupted(self):
         pool = FakePool()
@@ -295,6 +308,21 @@ class TestTheCommand:
         assert done.returncode == 1
         assert "no experiment can be made: the trial crashed (FileNotFoundError" in done.stderr
         assert "Traceback" not in done.stderr
+
+    def test_leaves_models_that_take_turns_alone(self, tmp_path):
+        script = """
+            import torch
+            from torch import nn
+            nets = [nn.Linear(4, 2), nn.Linear(4, 2)]
+            optimizers = [torch.optim.SGD(net.parameters(), lr=0.1) for net in nets]
+            for step in range(30):
+                for net, optimizer in zip(nets, optimizers):
+                    optimizer.zero_grad()
+                    net(torch.randn(8, 4)).square().mean().backward()
+                    optimizer.step()
+            """
+        done = checkup(tmp_path, "train.py", script=script)
+        assert "several models train against or beside one another" in done.stderr
 
     def test_says_that_a_script_does_not_train(self, tmp_path):
         done = checkup(tmp_path, "train.py", script="print('hello')")

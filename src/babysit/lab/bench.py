@@ -86,9 +86,11 @@ class Bench:
 
     def _begin_experiment(self, experiment: Experiment) -> None:
         left = self._deadline - time.monotonic()
-        cost = experiment.cost(self._lab) / max(1, min(self._lab.workers, 2))
+        cost = experiment.cost(self._lab) / self._lab.workers
         if cost > left:
-            why = f"it needs about {cost:.0f} s more than the time allows (--thorough gives more)"
+            why = (
+                f"it needs about {cost:.0f} s, {max(left, 0):.0f} s are left (--seconds gives more)"
+            )
             self._answer(experiment, not_tried(why))
             return
         opened = _Open(experiment, experiment.conduct(self._lab))
@@ -118,6 +120,12 @@ class Bench:
             except StopIteration as end:
                 self._open.remove(opened)
                 self._answer(opened.experiment, end.value)
+                return
+            if results is not None and time.monotonic() > self._deadline:
+                opened.conduct.close()
+                self._open.remove(opened)
+                why = "the time was over before it was sure (--seconds gives more)"
+                self._answer(opened.experiment, not_tried(why))
                 return
             opened.wanted = [trial.key for trial in trials]
             fresh = [trial for trial in trials if trial.key not in self._known]

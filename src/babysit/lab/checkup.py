@@ -171,8 +171,8 @@ def hindrance(base: Result, training: Training | None) -> str | None:
 
 def is_interleaved(run: Run) -> bool:
     """Whether trainings of one process take turns, rather than follow one another."""
-    begun = [one for one in run.trainings.values() if one.steps > 1]
-    return len(begun) > 1 and all(not one.facts.get("follows", True) for one in begun)
+    turns: int = run.trial.get("turns", 0)
+    return turns > 2 * len(run.trainings)
 
 
 def the_lab(

@@ -32,6 +32,7 @@ class TrialSession(Session):
         self._levers: Any = None
         self._functions: Any = None
         self._first_step: float | None = None
+        self._latest = self._turns = 0  # the training that stepped, and how often it was another
         self._born = time.perf_counter()
         self._known = set(sys.modules)
         self.faults = Faults(print)
@@ -59,6 +60,8 @@ class TrialSession(Session):
     def _on_step(self, number: int, steps: int) -> bool:
         if self._is_over:
             return False
+        self._turns += number != self._latest
+        self._latest = number
         now = time.perf_counter()
         if self._first_step is None:
             self._first_step = now
@@ -91,7 +94,7 @@ class TrialSession(Session):
             self.emit(
                 {
                     "event": "trial", "refusals": self._levers.refusals,
-                    "notes": self._levers.notes, "why": why,
+                    "notes": self._levers.notes, "why": why, "turns": self._turns,
                     "set_up_seconds": round(began - self._born, 3),
                     "functions": vars(examined) if examined else {},
                     "libraries": self._libraries(),

@@ -59,12 +59,11 @@ class Pool:
             )
         self._folder, self._live = folder, live
         self.set_up_seconds = set_up_seconds
-        self.workers = workers or len(psutil.Process().cpu_affinity()) if _has_affinity() else 2
+        self.workers = workers or cores()
         self._memory = MEMORY_SHARE * psutil.virtual_memory().available / self.workers
         self._running: list[Running] = []
         self._looked = 0.0
         self._beneath: tuple[Path, ...] = ()
-        self._number = 0
 
     def share_set_up(self, result: Result) -> None:
         """What this trial wrote before its first step, later ones find as if they had."""
@@ -99,6 +98,12 @@ class Pool:
                 if result is not None:
                     self._running.remove(one)
                     return result
+            if time.monotonic() - self._looked > MEMORY_EVERY:
+                self._looked = time.monotonic()
+                for one in self._running:
+                    if memory(one.pid) > self._memory:
+                        self._running.remove(one)
+                        return self._end(one, "out of memory")
             on_tick()
             time.sleep(POLL_SECONDS)
 
@@ -117,12 +122,6 @@ class Pool:
             return self._collect(one, None if os.waitstatus_to_exitcode(status) == 0 else "crashed")
         if time.monotonic() > one.deadline:
             return self._end(one, "hanging")
-        now = time.monotonic()
-        if now - self._looked > MEMORY_EVERY:
-            self._looked = now
-            greedy = next((each for each in self._running if memory(each.pid) > self._memory), None)
-            if greedy is one:
-                return self._end(one, "out of memory")
         return None
 
     def _end(self, one: Running, outcome: Outcome) -> Result:
@@ -149,8 +148,11 @@ class Pool:
         )  # fmt: skip
 
 
-def _has_affinity() -> bool:
-    return hasattr(psutil.Process, "cpu_affinity")
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(psutil.Process, "cpu_affinity"):  # not on macOS
+        return len(psutil.Process().cpu_affinity())
+    return os.cpu_count() or 1
 
 
 def memory(pid: int) -> int:
@@ -160,6 +162,5 @@ def memory(pid: int) -> int:
         process = psutil.Process(pid)
         for one in (process, *process.children(recursive=True)):
             with suppress(psutil.Error):
-                info = one.memory_info()
-                total += info.rss - getattr(info, "shared", 0)
+                total += one.memory_full_info().uss  # a fork shares the rest with its parent
     return total
