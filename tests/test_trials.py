@@ -94,6 +94,10 @@ class TestAScriptAsPatient:
         )  # fmt: skip
         assert by_steps.outcome == "stopped" and by_steps.run.steps == 7
         assert by_time.outcome == "stopped" and by_time.run.steps < 10**5
+        assert by_steps.refusal is None
+        assert by_time.refusal == (
+            f"a trial was too slow: {by_time.run.steps} of 1000000 steps in its time"
+        )
 
     def test_changes_are_applied_inside(self, script, tmp_path):
         [result] = lives(

@@ -90,6 +90,9 @@ class Result:
         if self.refusals:
             change, why = next(iter(self.refusals.items()))
             return f"{change.partition('(')[0]} does not apply: {why}"
+        if self.run.trial.get("ran_out") and not self.trial.is_watched:
+            done, wanted = self.run.steps, self.trial.max_steps
+            return f"a trial was too slow: {done} of {wanted} steps in its time"
         return None if self.has_ended else f"the trial was {self.outcome}"
 
     @property

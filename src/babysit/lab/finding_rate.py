@@ -134,7 +134,7 @@ class RateFinder:
         training = next(iter(base.run.trainings.values()), None)
         if training is None or base.run.steps < 2:
             raise BabysitError(f"{self._label} took no optimizer steps to try again{tail(base)}.")
-        if base.outcome in ("hung", "out of memory", "cut off"):
+        if base.outcome in ("hanging", "out of memory", "cut off"):
             self.known.stopped = f"the training as it is was {base.outcome}"
             return
         self.known.stopped = several(base)
@@ -294,7 +294,7 @@ class RateFinder:
             self._score(result, self._lane(rate), seed)
 
     def _score(self, result: Result, lane: Lane, seed: int) -> None:
-        if result.outcome in ("cut off", "hung", "out of memory"):
+        if result.outcome in ("cut off", "hanging", "out of memory"):
             return
         if self._diverged(result):
             lane.scores[seed] = math.inf

@@ -33,6 +33,7 @@ class TrialSession(Session):
         self._functions: Any = None
         self._first_step: float | None = None
         self._latest = self._turns = 0  # the training that stepped, and how often it was another
+        self._ran_out = False  # of seconds, before its steps were done
         self._born = time.perf_counter()
         self._known = set(sys.modules)
         self.faults = Faults(print)
@@ -66,9 +67,11 @@ class TrialSession(Session):
         if self._first_step is None:
             self._first_step = now
             self._keep_set_up()
-        is_over = now - self._first_step > self._trial.max_seconds
         is_stopped = self._levers is not None and self._levers.stopping
-        return self._num_steps >= self._trial.max_steps or is_over or is_stopped
+        if is_stopped or self._num_steps >= self._trial.max_steps:
+            return True
+        self._ran_out = now - self._first_step > self._trial.max_seconds
+        return self._ran_out
 
     def _keep_set_up(self) -> None:
         """What was written so far belongs to the set-up."""
@@ -95,6 +98,7 @@ class TrialSession(Session):
                 {
                     "event": "trial", "refusals": self._levers.refusals,
                     "notes": self._levers.notes, "why": why, "turns": self._turns,
+                    "ran_out": self._ran_out,
                     "set_up_seconds": round(began - self._born, 3),
                     "functions": vars(examined) if examined else {},
                     "libraries": self._libraries(),
